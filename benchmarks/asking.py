@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from services.access.local import Credentials
+from services.access.local import LocalKey
 from services.failures import ExpectedFailure
 
 CLIENTS = 4
@@ -56,7 +56,7 @@ async def per_second(port: int, request: Request, requests: int) -> float:
     return each * CLIENTS / (time.perf_counter() - started)
 
 
-async def bearer(url: str, key: Credentials) -> str:
+async def bearer(url: str, key: LocalKey) -> str:
     """What header `authorization` says, by a token of the API there."""
     grant = {"grant_type": "client_credentials"}
     async with httpx.AsyncClient() as client:

@@ -21,7 +21,7 @@ from benchmarks.search import PROJECT_SECONDS, copy_accounts, copy_id
 from benchmarks.showing import show
 from benchmarks.waiting import until
 from services.access.client import SignedIn
-from services.access.local import Credentials, operators
+from services.access.local import LocalKey, operators
 from services.demo.client import Client
 from services.run.up import System
 
@@ -61,7 +61,7 @@ class Looked:
     aim_ms: float
 
 
-async def fill(system: System, key: Credentials, accounts: int) -> None:
+async def fill(system: System, key: LocalKey, accounts: int) -> None:
     """The organization with so many accounts. Raises: NotFinishedError."""
     client = Client(system.addresses.api_url, ORGANIZATION, key)
     try:
@@ -102,7 +102,7 @@ async def copy_outlooks(system: System, account: str, commitment: str, accounts:
         await connection.close()
 
 
-async def measure(system: System, key: Credentials, times: int) -> list[Looked]:
+async def measure(system: System, key: LocalKey, times: int) -> list[Looked]:
     """Each so often, in turns, one at a time."""
     paths = [
         ("overview", "overview", OVERVIEW_AIM),

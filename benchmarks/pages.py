@@ -29,7 +29,7 @@ from benchmarks.running import ORGANIZATION, Say, connect, on_empty_system
 from benchmarks.showing import show
 from benchmarks.waiting import cpu_seconds, until
 from benchmarks.workload import Load
-from services.access.local import Credentials, operators
+from services.access.local import LocalKey, operators
 from services.commands.bodies import parse_body
 from services.commands.messages import CreateResource
 from services.demo.client import Client
@@ -72,7 +72,7 @@ class Filled:
     bill: str
 
 
-async def fill(system: System, key: Credentials, accounts: int, commitments: int) -> Filled:
+async def fill(system: System, key: LocalKey, accounts: int, commitments: int) -> Filled:
     """The organization. Raises: NotFinishedError, DemoError."""
     client = Client(system.addresses.api_url, ORGANIZATION, key)
     connection = await connect(system.endpoints.database_url)
@@ -146,9 +146,7 @@ async def _issued(system: System, client: Client, account: str) -> str:
     return str(bill["id"])
 
 
-async def measure(
-    system: System, key: Credentials, filled: Filled, times: int, sizes: tuple[int, int]
-) -> list[Fetched]:
+async def measure(system: System, key: LocalKey, filled: Filled, times: int, sizes: tuple[int, int]) -> list[Fetched]:
     """Each page so often, one at a time, signed in as a browser is. `sizes`: accounts, commitments."""
     accounts, commitments = sizes
     account, bill = f"account with {commitments:,} commitments", f"bill of {commitments * FEES:,} lines"

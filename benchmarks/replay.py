@@ -26,7 +26,7 @@ from services.failures import ExpectedFailure
 from services.kafka import LogReader
 from services.postgres import open_postgres
 from services.projection.apart import cores, run_apart
-from services.projection.filling import Filling, Part
+from services.projection.filling import Filling, PartitionToFold
 from services.projection.schemas import drop_schema
 from services.readside.live import create_read_models
 from services.run.up import System
@@ -125,7 +125,7 @@ async def fold(system: System, measured: Measured) -> None:
             ends = await reader.end_offsets(EVENTS, range(system.settings.partitions))
         filling = Filling(endpoints.database_url, None, endpoints.kafka, SCHEMA, origins)
         with measured.timed():
-            parts = [Part(partition, end) for partition, end in ends.items()]
+            parts = [PartitionToFold(partition, end) for partition, end in ends.items()]
             await run_apart(filling, parts, measured.processes, lambda _: None)
         async with postgres.connection() as connection:
             await drop_schema(connection, SCHEMA)

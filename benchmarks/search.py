@@ -24,7 +24,7 @@ from benchmarks.running import ORGANIZATION, Say, on_empty_system
 from benchmarks.showing import show
 from benchmarks.waiting import until
 from services.access.client import SignedIn
-from services.access.local import Credentials, operators
+from services.access.local import LocalKey, operators
 from services.demo.client import Client
 from services.postgres import open_postgres
 from services.readside.live import live_schema
@@ -99,7 +99,7 @@ async def copy_accounts(raw: asyncpg.Connection, account: str, count: int) -> No
     await raw.execute(_COPIES.format(columns=columns, **_ACCOUNTS), count, account)
 
 
-async def fill(system: System, key: Credentials, commitments: int) -> None:
+async def fill(system: System, key: LocalKey, commitments: int) -> None:
     """The organization with so many commitments. Raises: NotFinishedError."""
     client = Client(system.addresses.api_url, ORGANIZATION, key)
     try:
@@ -131,7 +131,7 @@ async def fill(system: System, key: Credentials, commitments: int) -> None:
         await raw.close()
 
 
-async def measure(system: System, key: Credentials, commitments: int, times: int) -> list[Searched]:
+async def measure(system: System, key: LocalKey, commitments: int, times: int) -> list[Searched]:
     """Each search so often, in turns, one at a time."""
     took: dict[str, list[float]] = {}
     commitments_by_search: dict[str, int] = {}

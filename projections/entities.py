@@ -202,7 +202,7 @@ class BalanceEntity(Entity[Balance]):
 
 
 #: Kinds of resources that hold money for draw-down; only settlement derives their states.
-Fund = CommitmentEntity | BalanceEntity
+FundEntity = CommitmentEntity | BalanceEntity
 
 
 def touched(entity: Any, envelope: Envelope) -> Any:

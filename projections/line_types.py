@@ -16,7 +16,7 @@ TRUE_UP = (
 )
 
 
-class LineRow(NamedTuple):
+class LineTypeRow(NamedTuple):
     """A type of bill line. Explanations quote its rule: a sentence, with the rule's numbers."""
 
     type: LineType
@@ -36,25 +36,25 @@ class LineRow(NamedTuple):
 
 
 #: In the order in which lines stand on a bill.
-LINES: dict[LineType, LineRow] = {
+LINES: dict[LineType, LineTypeRow] = {
     row.type: row
     for row in (
-        LineRow(
+        LineTypeRow(
             "STANDING_CHARGE",
             "The plan's or plan group's standing charge x days / full days of the billing periods that it covers; the"
             f" amount is the one that holds on the first of them ({_IN} 3.11, 3.24 and 8.8).",
         ),
-        LineRow(
+        LineTypeRow(
             "COUNTER_RUNNING_TOTAL_CHARGE",
             f"C(value at the period's start), prorated in a partial period ({_IN} 3.15).",
             counted=True,
         ),
-        LineRow(
+        LineTypeRow(
             "COUNTER_ADJUSTMENT_DEBIT",
             f"Rises inside the period: (C(new) - C(old)) x days left / full days ({_IN} 3.15).",
             counted=True,
         ),
-        LineRow(
+        LineTypeRow(
             "USAGE",
             "C of the units at each slice's end less C at its start, each rounded to the minor unit, without what is"
             " billed as separate overage. Where several prices hold in the billing period, what does not add up (MIN,"
@@ -63,7 +63,7 @@ LINES: dict[LineType, LineRow] = {
             f" ({_IN} 3.2, 3.7, 3.22, 4.1 and 7.6).",
             counted=True,
         ),
-        LineRow(
+        LineTypeRow(
             "OVERAGE_USAGE",
             "Usage that commitments and balances left uncovered, as a line of its own; with overagePricingBands the"
             " units beyond exhaustion by these bands, from 0, which a pool divides, slice by slice, by what each"
@@ -71,73 +71,73 @@ LINES: dict[LineType, LineRow] = {
             counted=True,
             overage="Overage",
         ),
-        LineRow(
+        LineTypeRow(
             "MINIMUM_SPEND",
             "The prorated minimum less the period's usage charges at normal rates, before draws, overage and credits,"
             " and of a plan's minimum less what its pricings' own minimums charge, too, of a plan group's less what"
             " those of its plans do; billed in advance: the whole prorated minimum, less theirs. The amount is the one"
             f" that holds when the billing period starts ({_IN} 3.12 to 3.14, 3.25 and 8.8).",
         ),
-        LineRow(
+        LineTypeRow(
             "MINIMUM_SPEND_REFUND",
             f"A minimum spend that was billed in advance is restated to the shortfall at the period's end ({_IN}"
             " 3.14).",
         ),
-        LineRow(
+        LineTypeRow(
             "AD_HOC",
             "A charge that was put on the account as it is: its amount, or its units at its unit price, rounded to the"
             f" minor unit ({_IN} 3.18).",
             counted=True,
         ),
-        LineRow(
+        LineTypeRow(
             "COUNTER_ADJUSTMENT_CREDIT",
             f"Falls inside the period: (C(new) - C(old)) x days left / full days ({_IN} 3.15).",
             counted=True,
         ),
-        LineRow(
+        LineTypeRow(
             "USAGE_CREDIT",
             f"What a credit pricing is worth over the period's units, never more than there is to credit ({_IN} 3.16).",
             counted=True,
         ),
-        LineRow("CREDIT_DEDUCTION", NOT_DERIVED),
-        LineRow(
+        LineTypeRow("CREDIT_DEDUCTION", NOT_DERIVED),
+        LineTypeRow(
             "COMMITMENT_CONSUMED",
             "Each slice of the charge draws min(what it still owes, what the commitment has left), in draw order. The"
             f" draw stands on the charge's bill, on a line for each commitment and charge line ({_IN} 4.6 and 7.3).",
             draws_on="PREPAYMENT",
         ),
-        LineRow(
+        LineTypeRow(
             "BALANCE_CONSUMED",
             "Each slice of the charge draws min(what it still owes, what the balance has left), in draw order. The"
             f" draw stands on the charge's bill, on a line for each balance and charge line ({_IN} 4.6 and 7.3).",
             draws_on="BALANCE",
         ),
-        LineRow(
+        LineTypeRow(
             "OVERAGE_SURCHARGE",
             "Usage that commitments and balances left uncovered x overageSurchargePercent / 100, rounded once per"
             f" charge; of a pool, divided by what each account has left uncovered ({_IN} 5.3 and 7.8).",
             overage="Overage Surcharge",
         ),
-        LineRow(
+        LineTypeRow(
             "COMMITMENT_FEE",
             "What is outstanding of the prepayment, over its fee dates by weight: each part but the last rounded"
             f" down, the last is what is left ({_IN} 6.2, 6.3 and 6.14).",
             paid_ahead=True,
         ),
-        LineRow(
+        LineTypeRow(
             "BALANCE_FEE",
             "A fee for one of the account's balances, put on it once or by a schedule: its amount, or its units at its"
             f" unit price, rounded to the minor unit ({_IN} 3.18 and 3.26).",
             paid_ahead=True,
         ),
-        LineRow("MANUAL_ADJUSTMENT", NOT_DERIVED, counted=True),
-        LineRow(
+        LineTypeRow("MANUAL_ADJUSTMENT", NOT_DERIVED, counted=True),
+        LineTypeRow(
             "DEBIT_MEMO",
             "A debit that was put on the bill by hand; it draws nothing and is never restated.",
             counted=True,
             memo=True,
         ),
-        LineRow(
+        LineTypeRow(
             "CREDIT_MEMO",
             "A credit that was put on the bill by hand; it draws nothing and is never restated.",
             counted=True,
@@ -153,7 +153,7 @@ DRAWS: tuple[LineType, ...] = tuple(DRAWN_AS.values())
 MEMO_TYPES: tuple[LineType, ...] = tuple(row.type for row in LINES.values() if row.memo)
 
 
-class ChargeRow(NamedTuple):
+class ChargeTypeRow(NamedTuple):
     """A type of charge; the bill line of a charge has the same type."""
 
     type: ChargeType
@@ -172,18 +172,18 @@ class ChargeRow(NamedTuple):
 
 
 #: Types of charges that draw are in the order of rules 4.2.
-CHARGES: dict[ChargeType, ChargeRow] = {
+CHARGES: dict[ChargeType, ChargeTypeRow] = {
     row.type: row
     for row in (
-        ChargeRow("STANDING_CHARGE", rides=True),
-        ChargeRow("COUNTER_RUNNING_TOTAL_CHARGE"),
-        ChargeRow("COUNTER_ADJUSTMENT_DEBIT"),
-        ChargeRow("USAGE", metered=True),
-        ChargeRow("MINIMUM_SPEND"),
-        ChargeRow("AD_HOC", one_off=True, of_balances=True),
-        ChargeRow("BALANCE_FEE", one_off=True),
-        ChargeRow("COUNTER_ADJUSTMENT_CREDIT", credit=True, payable=True),
-        ChargeRow("USAGE_CREDIT", credit=True),
+        ChargeTypeRow("STANDING_CHARGE", rides=True),
+        ChargeTypeRow("COUNTER_RUNNING_TOTAL_CHARGE"),
+        ChargeTypeRow("COUNTER_ADJUSTMENT_DEBIT"),
+        ChargeTypeRow("USAGE", metered=True),
+        ChargeTypeRow("MINIMUM_SPEND"),
+        ChargeTypeRow("AD_HOC", one_off=True, of_balances=True),
+        ChargeTypeRow("BALANCE_FEE", one_off=True),
+        ChargeTypeRow("COUNTER_ADJUSTMENT_CREDIT", credit=True, payable=True),
+        ChargeTypeRow("USAGE_CREDIT", credit=True),
     )
 }
 METERED = frozenset(row.type for row in CHARGES.values() if row.metered)

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Outcome(Generic[T]):
+class AnswerOrError(Generic[T]):
     """What asking came to. An error is a value until it is raised: nobody may be there any more to hear of it."""
 
     answer: T | None = None
@@ -33,12 +33,12 @@ class SharedAnswer(Generic[T]):
 
     def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
         self._ask = ask
-        self._waiting: list[asyncio.Future[Outcome[T]]] = []
+        self._waiting: list[asyncio.Future[AnswerOrError[T]]] = []
         self._asking: asyncio.Task[None] | None = None
 
     async def get(self) -> T:
         """The answer. Raises: what asking raised."""
-        waiting: asyncio.Future[Outcome[T]] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[AnswerOrError[T]] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         if self._asking is None:
             self._asking = asyncio.create_task(self._answer_all())
@@ -49,9 +49,9 @@ class SharedAnswer(Generic[T]):
             while self._waiting:
                 served, self._waiting = self._waiting, []
                 try:
-                    outcome = Outcome(answer=await self._ask())
+                    outcome = AnswerOrError(answer=await self._ask())
                 except Exception as error:
-                    outcome = Outcome(error=error)
+                    outcome = AnswerOrError(error=error)
                 except BaseException:
                     self._waiting += served
                     raise

@@ -17,8 +17,6 @@ Threshold = Literal["percent", "amount", "days", "records", "seconds"]
 
 USED, LEFT, EXHAUSTED, RUNS_OUT = "alert.funds.used", "alert.funds.left", "alert.funds.exhausted", "alert.funds.runsout"
 ENDS, REACHED, AT_RISK = "alert.term.ends", "alert.minimum.reached", "alert.minimum.atrisk"
-TOPPED_UP, CANCELLED, AMENDED = "alert.funds.toppedup", "alert.commitment.cancelled", "alert.terms.amended"
-BILL_PENDING, BILL_ISSUED, BILL_VOIDED = "alert.bill.pending", "alert.bill.issued", "alert.bill.voided"
 BILL_TRUE_UP = "alert.bill.trueup"
 USAGE_REFUSED, READ_MODELS_BEHIND = "alert.usage.refused", "alert.readmodels.behind"
 #: The rules that wait for a value to reach a threshold, by name, with the threshold's unit; None: no threshold.
@@ -33,9 +31,18 @@ LEVELS: dict[str, Threshold | None] = {
 }
 #: The rules about the whole organization; they fire once per window of time in which a value reached the threshold.
 OF_WINDOWS: dict[str, Threshold] = {USAGE_REFUSED: "records", READ_MODELS_BEHIND: "seconds"}
-_HAPPENINGS = (TOPPED_UP, CANCELLED, AMENDED, BILL_PENDING, BILL_ISSUED, BILL_VOIDED, BILL_TRUE_UP)
-#: All rules that need no formula: the rules above, and the rules that wait for an event.
-READY = (*LEVELS, *_HAPPENINGS, *OF_WINDOWS)
+#: The rules that wait for an event, by name, with the types of facts that may be one.
+OF_FACTS: dict[str, tuple[str, ...]] = {
+    "alert.funds.toppedup": ("CommitmentToppedUp", "BalanceTransacted"),
+    "alert.commitment.cancelled": ("CommitmentCancelled",),
+    "alert.terms.amended": ("CommitmentUpdated", "BalanceUpdated"),
+    "alert.bill.pending": ("BillOpened",),
+    "alert.bill.issued": ("BillIssued",),
+    "alert.bill.voided": ("BillVoided",),
+    BILL_TRUE_UP: ("BillIssued",),
+}
+#: All rules that need no formula.
+READY = (*LEVELS, *OF_FACTS, *OF_WINDOWS)
 #: The rules that have a threshold.
 _THRESHOLDS: dict[str, Threshold | None] = {**LEVELS, **OF_WINDOWS}
 #: Longest window in minutes: a day.

@@ -3,44 +3,20 @@
 from collections.abc import Iterator
 
 from events.facts.base import Fact
-from events.facts.bills import BillIssued, BillOpened, BillVoided
-from events.facts.commitments import (
-    BalanceTransacted,
-    BalanceUpdated,
-    CommitmentCancelled,
-    CommitmentToppedUp,
-    CommitmentUpdated,
-)
-from events.resources.notifications import (
-    AMENDED,
-    BILL_ISSUED,
-    BILL_PENDING,
-    BILL_TRUE_UP,
-    BILL_VOIDED,
-    CANCELLED,
-    TOPPED_UP,
-)
-
-#: By event name, the types of facts that may have it.
-FACTS_OF: dict[str, tuple[type[Fact], ...]] = {
-    BILL_PENDING: (BillOpened,),
-    BILL_ISSUED: (BillIssued,),
-    BILL_VOIDED: (BillVoided,),
-    BILL_TRUE_UP: (BillIssued,),
-    TOPPED_UP: (CommitmentToppedUp, BalanceTransacted),
-    CANCELLED: (CommitmentCancelled,),
-    AMENDED: (CommitmentUpdated, BalanceUpdated),
-}
+from events.facts.bills import BillIssued
+from events.facts.commitments import BalanceTransacted
+from events.resources.notifications import BILL_TRUE_UP, OF_FACTS
 
 
 def names_of(fact: Fact) -> Iterator[str]:
     """The event names of a fact; a bill must be whole."""
-    for name, facts in FACTS_OF.items():
-        if isinstance(fact, facts) and _is_so(name, fact):
+    for name, types in OF_FACTS.items():
+        if type(fact).__name__ in types and _is_so(name, fact):
             yield name
 
 
 def _is_so(name: str, fact: Fact) -> bool:
+    """Whether this fact is one: not every issued bill has a true-up, and not every transaction pays in."""
     if name == BILL_TRUE_UP:
         assert isinstance(fact, BillIssued)
         return any(line.true_up for line in fact.lines)

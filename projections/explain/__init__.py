@@ -5,6 +5,6 @@ less earlier bills is the line's amount: `Explanation.adds_up` says so, and test
 """
 
 from projections.explain.explain import explain_line
-from projections.explain.parts import Add, Explanation, Part, UsageRef
+from projections.explain.parts import Add, Explanation, LinePart, UsageRef
 
-__all__ = ["Add", "Explanation", "Part", "UsageRef", "explain_line"]
+__all__ = ["Add", "Explanation", "LinePart", "UsageRef", "explain_line"]

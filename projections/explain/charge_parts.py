@@ -4,7 +4,16 @@ from datetime import date
 from fractions import Fraction
 
 from projections.explain.draw_parts import slice_documents
-from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, charge_resources, number, ratio
+from projections.explain.parts import (
+    Add,
+    Document,
+    LinePart,
+    UsageRef,
+    charge_document,
+    charge_resources,
+    number,
+    ratio,
+)
 from projections.explain.usage_parts import usage_refs
 from projections.line_types import CHARGES
 from projections.rating.charges import Charge
@@ -14,7 +23,7 @@ from projections.rating.terms import Recurring
 from projections.settlement import Settlement
 
 
-def standing_part(settlement: Settlement, charge: Charge) -> Part:
+def standing_part(settlement: Settlement, charge: Charge) -> LinePart:
     """A standing charge by days."""
     plan = charge.account_plan
     (covered, full), fee = standing_period(plan, plan.grid.number(charge.start)), plan.standing.amount_on(charge.start)
@@ -36,7 +45,7 @@ def _since(terms: Recurring, start: date) -> Document:
     return {} if since == date.min else {"holdsFrom": since}
 
 
-def minimum_part(settlement: Settlement, charge: Charge, *, refund: bool) -> Part:
+def minimum_part(settlement: Settlement, charge: Charge, *, refund: bool) -> LinePart:
     """A minimum spend: the shortfall, or in advance the whole minimum, which a refund line restates."""
     plan, number_ = charge.account_plan, charge.account_plan.grid.number(charge.start)
     period = plan.period(number_)
@@ -96,20 +105,20 @@ def _minimum(settlement: Settlement, charge: Charge, number: int) -> MinimumSpen
     return minimums[charge.key.pricing_id]
 
 
-def one_off_part(settlement: Settlement, charge: Charge) -> Part:
+def one_off_part(settlement: Settlement, charge: Charge) -> LinePart:
     """A charge put on the account directly, once or by a schedule: its amount, or its units at its unit price."""
     what = "as it was put on the account" if charge.schedule_id is None else "as its schedule has it"
     return _part(settlement, charge, (Add(f"the charge {what}", charge.amount),), {})
 
 
-def running_total_part(settlement: Settlement, charge: Charge) -> Part:
+def running_total_part(settlement: Settlement, charge: Charge) -> LinePart:
     """A counter's running total; of a pool, the account's share."""
     pool = _counter_pool(charge)
     inputs = _running_total(pool) | {"accounts": [member.code for member in pool.members]}
     return _part(settlement, charge, (Add("the running total", charge.amount),), inputs)
 
 
-def counter_changes_part(settlement: Settlement, charge: Charge) -> Part:
+def counter_changes_part(settlement: Settlement, charge: Charge) -> LinePart:
     """A counter's rises or falls; of a pool, the account's share."""
     pool = _counter_pool(charge)
     what, sign = ("the falls", -1) if CHARGES[charge.type].credit else ("the rises", 1)
@@ -157,8 +166,8 @@ def _changes(pool: CounterPool, sign: int) -> Document:
 
 def _part(
     settlement: Settlement, charge: Charge, adds: tuple[Add, ...], inputs: Document, refs: tuple[UsageRef, ...] = ()
-) -> Part:
-    return Part(
+) -> LinePart:
+    return LinePart(
         adds,
         charge.plan.rounding,
         {"charge": charge_document(charge)} | ({"price": inputs} if inputs else {}),

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from projections.explain.parts import Add, Document, Part, charge_document, charge_resources
+from projections.explain.parts import Add, Document, LinePart, charge_document, charge_resources
 from projections.rating.charges import Charge
 from projections.settlement import Considered, Settlement
 from projections.settlement.agreements import Fund
-from projections.settlement.drawdown import Outcome, Taken
+from projections.settlement.drawdown import SettledPiece, Taken
 
 
-def draw_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
+def draw_part(settlement: Settlement, charge: Charge, fund: Fund) -> LinePart:
     """The draws of the charge's slices on a commitment or balance, negative as on its CONSUMED line."""
     adds = tuple(
         Add(f"drawn by the slice from {outcome.piece.start}", -draw.amount)
@@ -17,7 +17,7 @@ def draw_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
         for draw in outcome.taken
         if settlement.terms.funds[draw.fund] is fund
     )
-    return Part(
+    return LinePart(
         adds,
         charge.plan.rounding,
         {"charge": charge_document(charge), "agreement": fund_document(settlement, fund)},
@@ -31,7 +31,7 @@ def slice_documents(settlement: Settlement, charge: Charge) -> tuple[Document, .
     return tuple(_slice(settlement, charge, outcome) for outcome in settlement.outcomes.get(charge.key, ()))
 
 
-def _slice(settlement: Settlement, charge: Charge, outcome: Outcome) -> Document:
+def _slice(settlement: Settlement, charge: Charge, outcome: SettledPiece) -> Document:
     money, piece = charge.plan.rounding.decimal, outcome.piece
     document: Document = {
         "start": piece.start,
@@ -46,7 +46,7 @@ def _slice(settlement: Settlement, charge: Charge, outcome: Outcome) -> Document
     return document
 
 
-def _candidates(settlement: Settlement, charge: Charge, outcome: Outcome) -> Iterator[Document]:
+def _candidates(settlement: Settlement, charge: Charge, outcome: SettledPiece) -> Iterator[Document]:
     """Every commitment and balance of the family: its place and the amount it gave, or the reason why it gave
     nothing.
     """
@@ -65,7 +65,7 @@ def _candidates(settlement: Settlement, charge: Charge, outcome: Outcome) -> Ite
         yield document
 
 
-def _passed_over(outcome: Outcome, fund_considered: Considered) -> str:
+def _passed_over(outcome: SettledPiece, fund_considered: Considered) -> str:
     """The reason why an eligible commitment gave nothing."""
     if outcome.piece.amount < 0:
         return "the slice is a credit, and a credit touches no commitment"

@@ -16,7 +16,7 @@ from projections.explain.charge_parts import (
 )
 from projections.explain.draw_parts import draw_part
 from projections.explain.fee_parts import fee_parts, true_up_part
-from projections.explain.parts import Add, Earlier, Explanation, Part, UsageRef
+from projections.explain.parts import Add, Earlier, Explanation, LinePart, UsageRef
 from projections.explain.usage_parts import credit_part, overage_part, rated_of, surcharge_part, usage_part, usage_refs
 from projections.line_types import LINES, MEMO_TYPES, METERED, TRUE_UP
 from projections.money import rounding_of
@@ -33,7 +33,7 @@ def explain_line(settlement: Settlement, bill: BillIssued, line: BillLine) -> Ex
     """The explanation of a line of the bill. `settlement` is the one that the bill was issued from, or an equal one."""
     if line.type in MEMO_TYPES:
         rounding = rounding_of(bill.currency, None)
-        part = Part((Add("put on the bill by hand", rounding.minor(line.amount)),), rounding, {})
+        part = LinePart((Add("put on the bill by hand", rounding.minor(line.amount)),), rounding, {})
         return Explanation(LINES[line.type].rule, line, (part,), (), line.amount)
     key = key_of(bill.account_id, bill.currency, line)
     parts = tuple(_parts(settlement, key))
@@ -50,7 +50,7 @@ def explain_line(settlement: Settlement, bill: BillIssued, line: BillLine) -> Ex
     )
 
 
-def _parts(settlement: Settlement, key: LineKey) -> Iterator[Part]:
+def _parts(settlement: Settlement, key: LineKey) -> Iterator[LinePart]:
     """The part of each charge, fee or commitment period on the key's line."""
     gathered = [line for of_key, line in gathered_lines(settlement) if of_key == key]
     for prepayment in {line.fee.fund.id: line.fee for line in gathered if line.fee is not None}.values():
@@ -84,22 +84,22 @@ class _Charged(NamedTuple):
         return self.drawn_on
 
 
-def _one_off(of: _Charged) -> Part:
+def _one_off(of: _Charged) -> LinePart:
     return one_off_part(of.settlement, of.charge)
 
 
-def _counter_changes(of: _Charged) -> Part:
+def _counter_changes(of: _Charged) -> LinePart:
     return counter_changes_part(of.settlement, of.charge)
 
 
-def _draw(of: _Charged) -> Part:
+def _draw(of: _Charged) -> LinePart:
     part = draw_part(of.settlement, of.charge, of.fund)
     is_usage = of.charge.type in METERED
     return replace(part, usage=usage_refs(of.settlement, rated_of(of.settlement, of.charge)) if is_usage else ())
 
 
 #: The explanation of each type of line that comes from charges.
-PARTS: dict[LineType, Callable[[_Charged], Part]] = {
+PARTS: dict[LineType, Callable[[_Charged], LinePart]] = {
     "STANDING_CHARGE": lambda of: standing_part(of.settlement, of.charge),
     "COUNTER_RUNNING_TOTAL_CHARGE": lambda of: running_total_part(of.settlement, of.charge),
     "COUNTER_ADJUSTMENT_DEBIT": _counter_changes,
@@ -117,7 +117,7 @@ PARTS: dict[LineType, Callable[[_Charged], Part]] = {
 }
 
 
-def _rule(settlement: Settlement, key: LineKey, parts: tuple[Part, ...]) -> str:
+def _rule(settlement: Settlement, key: LineKey, parts: tuple[LinePart, ...]) -> str:
     if not parts:
         return NOTHING_DUE
     if key.agreement_id in {minimum.id for minimum in settlement.terms.minimums}:
@@ -134,7 +134,7 @@ def _earlier(settlement: Settlement, key: LineKey) -> Iterator[Earlier]:
                     yield Earlier(bill.bill_id, bill.bill_date, line)
 
 
-def _merged(parts: tuple[Part, ...]) -> Iterator[UsageRef]:
+def _merged(parts: tuple[LinePart, ...]) -> Iterator[UsageRef]:
     """The usage of all parts, each total once."""
     days: dict[tuple[str, str, str], set[date]] = {}
     for part in parts:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, number, ratio
+from projections.explain.parts import Add, Document, LinePart, UsageRef, charge_document, number, ratio
 from projections.explain.usage_parts import accounts_of, rated_of
 from projections.line_types import METERED
 from projections.settlement import Settlement
@@ -19,14 +19,14 @@ _FEES = {
 }
 
 
-def fee_parts(settlement: Settlement, prepayment: Prepayment, key: LineKey) -> Iterator[Part]:
+def fee_parts(settlement: Settlement, prepayment: Prepayment, key: LineKey) -> Iterator[LinePart]:
     """Every due fee of the line's service period."""
     for fee in prepayment.fees_due(settlement.through):
         if fee.start == key.start:
             yield _fee(prepayment, fee)
 
 
-def _fee(prepayment: Prepayment, fee: Fee) -> Part:
+def _fee(prepayment: Prepayment, fee: Fee) -> LinePart:
     fund, basis = prepayment.fund, fee.basis
     money = fund.rounding.decimal
     inputs: Document = {
@@ -47,10 +47,10 @@ def _fee(prepayment: Prepayment, fee: Fee) -> Part:
         inputs["automaticRule"] = basis.rule
         what += f" by automatic rule {basis.rule}"
     resources = frozenset((fund.id,))
-    return Part((Add(what, fee.amount),), fund.rounding, inputs, resources=resources)
+    return LinePart((Add(what, fee.amount),), fund.rounding, inputs, resources=resources)
 
 
-def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part:
+def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> LinePart:
     """The amount a commitment period owes, the amount counted, and the rest, which may be 0; the part then says why."""
     index = next(index for index, period in enumerate(minimum.periods) if period.start == key.start)
     period, state = minimum.periods[index], settlement.minimum_periods[minimum.id][index]
@@ -81,7 +81,7 @@ def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part
     }
     refs = tuple(_refs(settlement, minimum, index, counted))
     resources = frozenset((minimum.id,))
-    return Part(tuple(adds), minimum.rounding, inputs, usage=refs, resources=resources)
+    return LinePart(tuple(adds), minimum.rounding, inputs, usage=refs, resources=resources)
 
 
 def _counted(settlement: Settlement, minimum: Minimum) -> Iterator[Counted]:

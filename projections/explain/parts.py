@@ -35,7 +35,7 @@ class UsageRef(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LinePart:
     """The contribution of one charge, fee or commitment period to a line. `adds` sum to it.
 
     `usage` are the totals whose records are behind it, `resources` the ids of its terms.
@@ -78,7 +78,7 @@ class Explanation:
 
     rule: str
     line: BillLine
-    parts: tuple[Part, ...]
+    parts: tuple[LinePart, ...]
     earlier: tuple[Earlier, ...]
     due: Decimal
     usage: tuple[UsageRef, ...] = field(default=())

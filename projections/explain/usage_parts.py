@@ -9,7 +9,7 @@ from projections.explain.draw_parts import fund_document, slice_documents
 from projections.explain.parts import (
     Add,
     Document,
-    Part,
+    LinePart,
     UsageRef,
     aggregation_document,
     charge_document,
@@ -35,7 +35,7 @@ def rated_of(settlement: Settlement, charge: Charge) -> RatedUsage:
     return next(usage for usage in rated if any(part is charge for part in usage.parts))
 
 
-def usage_part(settlement: Settlement, charge: Charge, amount: int) -> Part:
+def usage_part(settlement: Settlement, charge: Charge, amount: int) -> LinePart:
     """A USAGE line's part: the slices, less what is billed as separate overage."""
     adds = [*_slices(charge, 1)]
     if amount != charge.amount:
@@ -43,7 +43,7 @@ def usage_part(settlement: Settlement, charge: Charge, amount: int) -> Part:
     return _part(settlement, charge, adds, {})
 
 
-def credit_part(settlement: Settlement, charge: Charge, amount: int) -> Part:
+def credit_part(settlement: Settlement, charge: Charge, amount: int) -> LinePart:
     """A USAGE_CREDIT line's part: the credit's worth, less the remainder that its scope could not take."""
     adds = [*_slices(charge, -1)]
     if amount != -charge.amount:
@@ -56,7 +56,7 @@ def _slices(charge: Charge, sign: int) -> list[Add]:
     return [Add(f"the slice from {slice.start}", sign * slice.amount) for slice in charge.slices]
 
 
-def surcharge_part(settlement: Settlement, charge: Charge, fund: Fund, amount: int) -> Part:
+def surcharge_part(settlement: Settlement, charge: Charge, fund: Fund, amount: int) -> LinePart:
     """A surcharge: the overage under the fund's terms x p / 100; of a pool, the account's share of it."""
     rated, money = rated_of(settlement, charge), charge.plan.rounding.decimal
     own, pooled = _uncovered(settlement, charge, fund), 0
@@ -77,7 +77,7 @@ def _uncovered(settlement: Settlement, charge: Charge, fund: Fund) -> int:
     return by_fund.get(settlement.terms.funds.index(fund), 0)
 
 
-def overage_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
+def overage_part(settlement: Settlement, charge: Charge, fund: Fund) -> LinePart:
     """Separate overage: the uncovered slices at normal rates, or the units beyond exhaustion by overage bands."""
     rated, funds = rated_of(settlement, charge), settlement.terms.funds
     bands = rated.pool.pricing.overage
@@ -119,9 +119,9 @@ def _beyond(rated: RatedUsage, beyond: Beyond, own: tuple[int, int]) -> list[Doc
 
 def _part(
     settlement: Settlement, charge: Charge, adds: list[Add], more: Document, resources: set[str] | None = None
-) -> Part:
+) -> LinePart:
     rated = rated_of(settlement, charge)
-    return Part(
+    return LinePart(
         tuple(adds),
         charge.plan.rounding,
         {"charge": charge_document(charge), **usage_inputs(rated), **more},

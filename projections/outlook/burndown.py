@@ -26,7 +26,7 @@ MARKS_MAX = 400
 MarkKind = Literal["START", "TOP_UP", "AMENDED", "CANCELLED", "END", "ROLLOVER_END"]
 
 
-class Mark(NamedTuple):
+class BurnDownMark(NamedTuple):
     """An event of the fund on a day; `amount` of a payment (negative if it is taken out)."""
 
     day: date
@@ -68,7 +68,7 @@ class BurnDown:
 
     days: tuple[BurnedDay, ...]
     earlier: int
-    marks: tuple[Mark, ...]
+    marks: tuple[BurnDownMark, ...]
     until: date | None
     used_up_since: date | None
     forecasts: tuple[Forecast, ...]
@@ -161,20 +161,20 @@ def _burned(fund: Fund, burning: _Burning, before: Mapping[str, int]) -> BurnedD
     )
 
 
-def _marks(fund: Fund, through: date, amended: Iterable[date]) -> Iterator[Mark]:
+def _marks(fund: Fund, through: date, amended: Iterable[date]) -> Iterator[BurnDownMark]:
     """Marks by day; only the latest if there are very many."""
     money = fund.rounding.decimal
-    marks = [Mark(day, "AMENDED") for day in amended]
+    marks = [BurnDownMark(day, "AMENDED") for day in amended]
     before = 0
     for day, total in zip(fund.paid_in.posted, fund.paid_in.totals, strict=True):
-        marks.append(Mark(day, "START" if day == fund.start else "TOP_UP", money(total - before)))
+        marks.append(BurnDownMark(day, "START" if day == fund.start else "TOP_UP", money(total - before)))
         before = total
     for series in fund.paid_in.top_ups:
         given = series.days.within(Period(fund.start, through + ONE_DAY))
-        marks += [Mark(day, "TOP_UP", money(series.amount)) for day in given]
+        marks += [BurnDownMark(day, "TOP_UP", money(series.amount)) for day in given]
     if fund.start not in fund.paid_in.posted:
-        marks.append(Mark(fund.start, "START"))
-    marks.append(Mark(fund.end, "END" if fund.cancelled is None else "CANCELLED"))
+        marks.append(BurnDownMark(fund.start, "START"))
+    marks.append(BurnDownMark(fund.end, "END" if fund.cancelled is None else "CANCELLED"))
     if fund.rolls_until is not None:
-        marks.append(Mark(fund.rolls_until, "ROLLOVER_END"))
+        marks.append(BurnDownMark(fund.rolls_until, "ROLLOVER_END"))
     yield from sorted(marks, key=lambda mark: mark.day)[-MARKS_MAX:]

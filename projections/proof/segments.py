@@ -48,7 +48,7 @@ def record_leaf(offset: int, value: bytes | None) -> Hash:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class SegmentLeaves:
     """A segment with the leaves, and the offsets, of its records."""
 
     segment: Segment
@@ -65,7 +65,7 @@ class Cutter:
         self._leaves: list[Hash] = []
         self._offsets: list[int] = []
 
-    def take(self, records: Iterable[tuple[int, bytes | None]]) -> list[Cut]:
+    def take(self, records: Iterable[tuple[int, bytes | None]]) -> list[SegmentLeaves]:
         """Take the next records, each with its offset."""
         cuts = []
         leaves, offsets = self._leaves, self._offsets
@@ -75,7 +75,7 @@ class Cutter:
             tick = tick_of(value)
             if tick is not None or len(leaves) == MOST:
                 segment = Segment(self.start, offset + 1, len(leaves), root_of(leaves), tick)
-                cuts.append(Cut(segment, leaves, offsets))
+                cuts.append(SegmentLeaves(segment, leaves, offsets))
                 self.start = offset + 1
                 leaves = self._leaves = []
                 offsets = self._offsets = []

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from projections.entities import Fund
+from projections.entities import FundEntity
 from projections.outlook.outlook import UsedBefore, outlooks, used_before
 from projections.readmodels.accrued_lines import AccruedRow
 from projections.readmodels.balances import BalanceRow
@@ -75,7 +75,7 @@ def balances_shown(
         if shown is not None and shown.state is state:
             by_id[id] = shown
             continue
-        entity: Fund | None = own.commitments.get(id) or own.balances.get(id)
+        entity: FundEntity | None = own.commitments.get(id) or own.balances.get(id)
         if entity is not None:
             by_id[id] = Shown(state, balance_row(entity, state, own.organization, root_id, today))
     return by_id
@@ -92,7 +92,7 @@ def expected_rows(settlement: Settlement, used: UsedBefore, organization: str, r
     return tuple(outlook_rows(outlooks(settlement, used), organization, root_id))
 
 
-def balance_row(entity: Fund, state: AgreementState, organization: str, root_id: str, today: date) -> BalanceRow:
+def balance_row(entity: FundEntity, state: AgreementState, organization: str, root_id: str, today: date) -> BalanceRow:
     """The row of a commitment's or balance's state, as of `today`."""
     periods = [{name: str(value) for name, value in period.document().items()} for period in state.periods]
     return BalanceRow(

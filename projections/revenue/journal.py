@@ -59,7 +59,13 @@ class Entry(NamedTuple):
 
 
 def entries_of(
-    line: BillLine, bill_date: date, currency: str, product_code: str | None, chart: Chart, *, voided: bool = False
+    line: BillLine,
+    bill_date: date,
+    currency: str,
+    product_code: str | None,
+    chart: Chart,
+    *,
+    voided: bool = False,
 ) -> Iterator[Entry]:
     """The entries of a line: receivables on the bill's date, and its recognition on the last day of the service in each
     month.

@@ -21,7 +21,7 @@ from projections.money import divide, minor_digits
 Recognition = Literal["REVENUE", "PREPAYMENT", "RELEASE"]
 
 
-class Part(NamedTuple):
+class MonthPart(NamedTuple):
     """The part of a line that belongs to one month."""
 
     #: The month's first day.
@@ -39,7 +39,7 @@ def recognition_of(line: BillLine) -> Recognition:
     return "PREPAYMENT" if row.paid_ahead and not line.true_up else "REVENUE"
 
 
-def parts_of(line: BillLine, currency: str) -> list[Part]:
+def parts_of(line: BillLine, currency: str) -> list[MonthPart]:
     """The line's amount by month, oldest first; the parts that are not 0 sum to it (rules 13.1). A prepayment has no
     parts: it belongs to no month before it is drawn.
     """
@@ -48,13 +48,13 @@ def parts_of(line: BillLine, currency: str) -> list[Part]:
     first, last = line.period_start, max(line.period_start, line.period_end - ONE_DAY)
     days = [last] if line.true_up else list(_last_days(first, last))
     if len(days) == 1:
-        return [Part(_month(days[0]), days[0], line.amount)]
+        return [MonthPart(_month(days[0]), days[0], line.amount)]
     digits = minor_digits(currency)
     starts = [first, *(_month(day) for day in days[1:])]
     weights = [Fraction((day - start).days + 1) for start, day in zip(starts, days, strict=True)]
     shares = divide(int(EXACT.scaleb(line.amount, digits)), weights)
     return [
-        Part(_month(day), day, EXACT.scaleb(Decimal(share), -digits))
+        MonthPart(_month(day), day, EXACT.scaleb(Decimal(share), -digits))
         for day, share in zip(days, shares, strict=True)
         if share
     ]

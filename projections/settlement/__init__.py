@@ -18,7 +18,7 @@ from projections.settlement.drafts import DraftBill, DraftLine
 from projections.settlement.family import Family, FamilyTerms, assemble, compile_terms, family_under, terms_of
 from projections.settlement.lines import DueLine
 from projections.settlement.settle import settle, settled
-from projections.settlement.settled import Draw, Kept, Settlement
+from projections.settlement.settled import Draw, SettledState, Settlement
 from projections.settlement.states import AgreementState, PeriodState
 from projections.settlement.unpriced import Unpriced, unpriced
 
@@ -34,10 +34,10 @@ __all__ = [
     "DueLine",
     "Family",
     "FamilyTerms",
-    "Kept",
     "LineKey",
     "PendingBill",
     "PeriodState",
+    "SettledState",
     "Settlement",
     "Totals",
     "TotalsKey",

@@ -24,11 +24,16 @@ from projections.settlement.given_back import given_back_wording
 from projections.settlement.lines import DueLine
 from projections.settlement.reading_order import reading_order_of
 from projections.settlement.settle import settle, settled
-from projections.settlement.settled import Kept, Settlement
+from projections.settlement.settled import SettledState, Settlement
 
 
 def draft_bills(
-    family: Family, *, date: date, account_id: str | None = None, kept: Kept | None = None, accrued: bool = False
+    family: Family,
+    *,
+    date: date,
+    account_id: str | None = None,
+    kept: SettledState | None = None,
+    accrued: bool = False,
 ) -> list[DraftBill]:
     """The non-empty bills of a family for a date; only those of one account, if an account is given.
 
@@ -64,7 +69,7 @@ def _is_accrued(bill: BillIssued) -> bool:
     return bill.accrued_until is not None
 
 
-def _settled_for(family: Family, through: date, accrued: bool, kept: Kept | None = None) -> Settlement:
+def _settled_for(family: Family, through: date, accrued: bool, kept: SettledState | None = None) -> Settlement:
     """The settlement of a bill; after a bill ahead of its period's end, all usage draws, so nothing is drawn twice
     (8.15).
     """
@@ -72,7 +77,7 @@ def _settled_for(family: Family, through: date, accrued: bool, kept: Kept | None
 
 
 def unbilled(
-    family: Family, *, as_of: date, account_id: str | None = None, kept: Kept | None = None
+    family: Family, *, as_of: date, account_id: str | None = None, kept: SettledState | None = None
 ) -> list[DraftBill]:
     """The charges that have arrived or are due by the date and are not billed yet, in the shape of a preview."""
     return unbilled_of(settled(family, as_of, kept=kept), account_id)

@@ -16,7 +16,7 @@ from projections.line_types import CHARGES, DRAWS
 from projections.money import Rounding
 from projections.rating.charges import Charge, ChargeKey
 from projections.settlement.billed import LineKey
-from projections.settlement.drawdown import Outcome
+from projections.settlement.drawdown import SettledPiece
 from projections.settlement.lines import DueLine
 from projections.settlement.overage import separated, uncovered
 from projections.settlement.settled import Settlement, gathered_lines
@@ -128,7 +128,7 @@ def _periods(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:
                 yield Residue(law, None, account_id, start, money(residue))
 
 
-def _add_outcome(flow: _Flow, outcome: Outcome) -> None:
+def _add_outcome(flow: _Flow, outcome: SettledPiece) -> None:
     flow.drawn += sum(draw.amount for draw in outcome.taken)
     flow.credited += outcome.piece.credited
     flow.open += outcome.uncovered + min(0, outcome.piece.amount)

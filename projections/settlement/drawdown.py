@@ -25,7 +25,7 @@ class Taken(NamedTuple):
     rolled: bool
 
 
-class Outcome(NamedTuple):
+class SettledPiece(NamedTuple):
     """A settled slice. `overage` is the fund whose overage terms apply to the uncovered amount; None: no such terms."""
 
     piece: Piece
@@ -54,7 +54,7 @@ class Drawn:
     """A finished draw-down. `checkpoints`: (number of pieces before those of a day, amounts spent by then)."""
 
     pieces: list[Piece]
-    outcomes: list[Outcome]
+    outcomes: list[SettledPiece]
     spent: Spent
     checkpoints: list[tuple[int, Spent]]
 
@@ -134,9 +134,9 @@ class _Run:
         self._terms, self._funds, self._spent = terms, terms.funds, spent
         self._queues: dict[Drawer, _Queue] = {}
 
-    def settle(self, piece: Piece) -> Outcome:
+    def settle(self, piece: Piece) -> SettledPiece:
         if piece.amount < 0:
-            return Outcome(piece, (), 0, None)
+            return SettledPiece(piece, (), 0, None)
         queue = self._queues.get(piece.drawer)
         if queue is None:
             queue = self._queues[piece.drawer] = _Queue(self._terms.order(piece.drawer), self._funds)
@@ -153,7 +153,7 @@ class _Run:
             elif self._is_empty(window):
                 queue.close(window)
         overage = queue.overage_terms(piece.start) if owed and piece.drawer.type in METERED else None
-        return Outcome(piece, tuple(taken), owed, overage)
+        return SettledPiece(piece, tuple(taken), owed, overage)
 
     def _left(self, window: Window, day: date) -> int:
         fund = self._funds[window.fund]

@@ -20,7 +20,7 @@ from projections.rating.usage_charges import RatedUsage
 from projections.settlement.agreements import Fund
 from projections.settlement.billed import LineKey
 from projections.settlement.compiled_agreements import Prepayment
-from projections.settlement.drawdown import Outcome
+from projections.settlement.drawdown import SettledPiece
 from projections.settlement.fees import Fee
 from projections.settlement.minimums import Minimum, MinimumPeriod
 from projections.settlement.overage import NOTHING, Beyond, separated, uncovered
@@ -126,7 +126,7 @@ class _Part:
 
 
 def usage_lines(
-    lines: DueLines, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]
+    lines: DueLines, rated: RatedUsage, outcomes: Sequence[Sequence[SettledPiece]], funds: Sequence[Fund]
 ) -> None:
     """The lines of a usage charge: USAGE, and the overage lines of the uncovered amounts. `outcomes` are by part."""
     parts = [_Part(charge, uncovered(settled)) for charge, settled in zip(rated.parts, outcomes, strict=True)]
@@ -155,7 +155,7 @@ def _separate(
     lines: DueLines,
     rated: RatedUsage,
     parts: Sequence[_Part],
-    outcomes: Sequence[Sequence[Outcome]],
+    outcomes: Sequence[Sequence[SettledPiece]],
     funds: Sequence[Fund],
 ) -> list[tuple[int, Fraction]]:
     """Add OVERAGE_USAGE lines; returns the deductions from each part's USAGE line: (minor units, quantity)."""

@@ -9,13 +9,13 @@ from projections.money import divide
 from projections.rating.pools import GivenBack
 from projections.rating.usage_charges import RatedUsage
 from projections.settlement.agreements import Fund
-from projections.settlement.drawdown import Outcome
+from projections.settlement.drawdown import SettledPiece
 
 NOTHING = Fraction(0)
 NONE_GIVEN = GivenBack(0, NOTHING)
 
 
-def uncovered(outcomes: Iterable[Outcome]) -> dict[int, int]:
+def uncovered(outcomes: Iterable[SettledPiece]) -> dict[int, int]:
     """The uncovered amounts under overage terms: minor units by the number of the fund whose terms apply."""
     by_fund: dict[int, int] = {}
     for outcome in outcomes:
@@ -36,7 +36,7 @@ class Beyond:
     others, so such an account neither covers their usage nor takes their units away.
     """
 
-    def __init__(self, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]) -> None:
+    def __init__(self, rated: RatedUsage, outcomes: Sequence[Sequence[SettledPiece]], funds: Sequence[Fund]) -> None:
         self._rated = rated
         self.units: dict[date, Fraction] = {}
         #: The uncovered amounts of each part under a fund's terms, by slice: minor units by (part, fund).

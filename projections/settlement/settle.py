@@ -18,11 +18,11 @@ from projections.rating.usage_charges import RatedUsage
 from projections.settlement.drawdown import draw_again, draw_down
 from projections.settlement.family import Family, FamilyTerms
 from projections.settlement.pieces import apply_credits, moved_pieces, pieces_of
-from projections.settlement.settled import Kept, Settlement, is_due
+from projections.settlement.settled import SettledState, Settlement, is_due
 
 
 def settle(
-    family: Family, *, through: date, accrued: bool, kept: Kept | None = None, moved: Moved | None = None
+    family: Family, *, through: date, accrued: bool, kept: SettledState | None = None, moved: Moved | None = None
 ) -> Settlement:
     """Settle a family by `through`.
 
@@ -40,12 +40,12 @@ def settle(
     return _settle_all(family, through, accrued, kept)
 
 
-def settled(family: Family, day: date, *, kept: Kept | None = None, moved: Moved | None = None) -> Settlement:
+def settled(family: Family, day: date, *, kept: SettledState | None = None, moved: Moved | None = None) -> Settlement:
     """A family as of a day, with all usage that has arrived: never before its latest bill (rules 8.3)."""
     return settle(family, through=family.billed.through(day), accrued=True, kept=kept, moved=moved)
 
 
-def _adds_to_charges(kept: Kept, moved: Moved, through: date, accrued: bool) -> bool:
+def _adds_to_charges(kept: SettledState, moved: Moved, through: date, accrued: bool) -> bool:
     """Whether the changes affect only usage charges of the kept settlement, on the same day, and no credit or
     minimum.
     """
@@ -54,14 +54,16 @@ def _adds_to_charges(kept: Kept, moved: Moved, through: date, accrued: bool) -> 
     return all(kept.terms.only_charges(key) for key in moved)
 
 
-def _settle_all(family: Family, through: date, accrued: bool, kept: Kept | None) -> Settlement:
+def _settle_all(family: Family, through: date, accrued: bool, kept: SettledState | None) -> Settlement:
     """Usage rated where it differs from what was kept, then all charges that are due: credited, and drawn."""
     terms = family.terms
     rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated if kept else None)
     due = _all_due(terms, rated.in_order, through, accrued)
     credited = apply_credits(pieces_of([*due.usage, *due.others]), due.credits)
     drawn = draw_down(terms, credited.pieces, kept.drawn if kept else None)
-    return Settlement(family, Kept(terms, through, accrued, rated, due.others, due.credits, credited.worth, drawn))
+    return Settlement(
+        family, SettledState(terms, through, accrued, rated, due.others, due.credits, credited.worth, drawn)
+    )
 
 
 class _Due(NamedTuple):
@@ -84,7 +86,7 @@ def _all_due(terms: FamilyTerms, rated: list[RatedUsage], through: date, accrued
     return _Due(usage, others, credits)
 
 
-def _settle_moved(family: Family, kept: Kept, moved: Moved) -> Settlement:
+def _settle_moved(family: Family, kept: SettledState, moved: Moved) -> Settlement:
     """Rate the changed usage charges again, and draw again from the first of their slices that differs."""
     terms = kept.terms
     rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated, moved)
@@ -93,7 +95,9 @@ def _settle_moved(family: Family, kept: Kept, moved: Moved) -> Settlement:
     return Settlement(family, replace(kept, rated=rated, drawn=drawn))
 
 
-def _due_of(kept: Kept, usage: dict[RatedKey, tuple[RatedUsage, ...]], keys: Iterable[RatedKey]) -> list[Charge]:
+def _due_of(
+    kept: SettledState, usage: dict[RatedKey, tuple[RatedUsage, ...]], keys: Iterable[RatedKey]
+) -> list[Charge]:
     """Those of the usage charges that are due."""
     return [part for key in keys for rated in usage.get(key, ()) if kept.is_due(rated) for part in rated.parts]
 

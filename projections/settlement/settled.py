@@ -15,7 +15,7 @@ from projections.rating.rated_family import Rated
 from projections.rating.usage_charges import RatedUsage
 from projections.settlement.agreements import Considered, considered, drawer_of
 from projections.settlement.billed import LineKey
-from projections.settlement.drawdown import Drawn, Outcome
+from projections.settlement.drawdown import Drawn, SettledPiece
 from projections.settlement.family import Family, FamilyTerms
 from projections.settlement.lines import DueLine, DueLines, usage_lines
 from projections.settlement.minimums import MinimumPeriod, settle_minimum
@@ -30,7 +30,7 @@ def is_due(rated: RatedUsage, through: date, accrued: bool) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SettledState:
     """The state of a settlement as one value: the next settlement of the same family under the same terms resumes from
     it.
 
@@ -81,7 +81,7 @@ class Settlement:
     """What a family owes by `through`. Results that only some callers need are derived on demand."""
 
     family: Family
-    kept: Kept
+    kept: SettledState
 
     @property
     def through(self) -> date:
@@ -151,9 +151,9 @@ class Settlement:
                 yield self.kept.fund_state(number)
 
     @cached_property
-    def outcomes(self) -> dict[ChargeKey, list[Outcome]]:
+    def outcomes(self) -> dict[ChargeKey, list[SettledPiece]]:
         """The settled slices of each charge, by service start."""
-        outcomes: dict[ChargeKey, list[Outcome]] = {}
+        outcomes: dict[ChargeKey, list[SettledPiece]] = {}
         for outcome in self.kept.drawn.outcomes:
             outcomes.setdefault(outcome.piece.charge, []).append(outcome)
         return outcomes

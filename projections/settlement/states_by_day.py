@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from projections.aggregates import DayState, TotalsKey
 from projections.calendar import ONE_DAY, Period
-from projections.entities import Fund
+from projections.entities import FundEntity
 from projections.resources import Resources
 from projections.settlement.billed import Billed
 from projections.settlement.family import Family, compile_terms
 from projections.settlement.settle import settle
-from projections.settlement.settled import Kept, Settlement
+from projections.settlement.settled import SettledState, Settlement
 from projections.settlement.states import AgreementState
 
 
@@ -32,7 +32,7 @@ class BurnDay(NamedTuple):
     counted: Decimal
 
 
-def as_of_day(family: Family, day: date, kept: Kept | None = None) -> Settlement:
+def as_of_day(family: Family, day: date, kept: SettledState | None = None) -> Settlement:
     """Settle everything as of a service day, without later usage."""
     totals = {key: {at: state for at, state in days.items() if at <= day} for key, days in family.totals.items()}
     return settle(Family(family.terms, totals, family.billed), through=day, accrued=True, kept=kept)
@@ -43,7 +43,7 @@ def state_of(settlement: Settlement, agreement_id: str) -> AgreementState | None
     return settlement.commitments.get(agreement_id) or settlement.balances.get(agreement_id)
 
 
-def undrawn(resources: Resources, entity: Fund, through: date) -> AgreementState:
+def undrawn(resources: Resources, entity: FundEntity, through: date) -> AgreementState:
     """The state on a day of an agreement that was just made: nothing has been drawn or counted.
 
     It is settled alone, so the cost does not depend on how many agreements the account has. `resources` hold the

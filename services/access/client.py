@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from services.access.local import Credentials
+from services.access.local import LocalKey
 from services.outage import pause_after
 
 #: Statuses of an API that gives no token to this key, or not now.
@@ -34,7 +34,7 @@ class SignedIn(httpx.Auth):
 
     requires_response_body = True
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: LocalKey) -> None:
         basic = b64encode(f"{credentials.access_key_id}:{credentials.api_secret}".encode()).decode()
         self._credentials, self._token, self._until = f"Basic {basic}", "", 0.0
 

@@ -41,7 +41,7 @@ class KeysFileError(Worded, ExpectedFailure):
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class LocalKey:
     """An access key with its secret."""
 
     organization: str
@@ -55,8 +55,8 @@ class LocalKeys:
     organizations themselves.
     """
 
-    key: Credentials
-    operator: Credentials
+    key: LocalKey
+    operator: LocalKey
     file: Path
     #: Whether they were made just now.
     are_new: bool = False
@@ -67,20 +67,20 @@ def file_of(home: Path) -> Path:
     return home.expanduser().absolute() / FILE
 
 
-def credentials(settings: Settings) -> Credentials:
+def credentials(settings: Settings) -> LocalKey:
     """The key that a tool signs in with: the environment's, else the operator's key of this home.
 
     Raises: NoCredentialsError, KeysFileError.
     """
     if settings.api_key is not None and settings.api_secret is not None:
-        return Credentials("", settings.api_key, settings.api_secret.get_secret_value())
+        return LocalKey("", settings.api_key, settings.api_secret.get_secret_value())
     keys = read_local_keys(settings.home)
     if keys is None:
         raise NoCredentialsError(file=file_of(settings.home))
     return keys.operator
 
 
-def operators(keys: LocalKeys | None, settings: Settings) -> Credentials:
+def operators(keys: LocalKeys | None, settings: Settings) -> LocalKey:
     """The key that a tool signs in with at a system that runs with these keys; without keys as `credentials`.
 
     Raises: NoCredentialsError, KeysFileError.
@@ -128,8 +128,8 @@ async def ensure_local_keys(connection: Any, home: Path) -> LocalKeys:
     return made
 
 
-def _credentials(made: NewKey) -> Credentials:
-    return Credentials(made.key.organization, made.key.id, made.secret)
+def _credentials(made: NewKey) -> LocalKey:
+    return LocalKey(made.key.organization, made.key.id, made.secret)
 
 
 async def _are_good(connection: Any, keys: LocalKeys) -> bool:
@@ -171,13 +171,13 @@ def told(keys: LocalKeys | None, url: str) -> str:
     )
 
 
-def _document(key: Credentials) -> dict[str, str]:
+def _document(key: LocalKey) -> dict[str, str]:
     """The key with the names that `trueup keys create --json` uses."""
     return {"organizationId": key.organization, "accessKeyId": key.access_key_id, "apiSecret": key.api_secret}
 
 
-def _read(document: dict[str, str]) -> Credentials:
-    return Credentials(document["organizationId"], document["accessKeyId"], document["apiSecret"])
+def _read(document: dict[str, str]) -> LocalKey:
+    return LocalKey(document["organizationId"], document["accessKeyId"], document["apiSecret"])
 
 
 def _write(keys: LocalKeys) -> None:

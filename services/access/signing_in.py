@@ -22,7 +22,7 @@ _REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedToken:
     """A token, and its remaining lifetime in seconds."""
 
     token: str
@@ -64,14 +64,14 @@ class SignIn:
         # The hash for missing keys is made before the first request.
         self._hashing.submit(is_secret_of, None, "")
 
-    async def token_for(self, access_key_id: str, secret: str) -> Issued:
+    async def token_for(self, access_key_id: str, secret: str) -> IssuedToken:
         """A token for the key. Raises: WrongCredentialsError, AccessUnknownError, PostgresUnreachableError."""
         digest = blake2b(f"{access_key_id}\0{secret}".encode(), key=self._mark).digest()
         right, now = self._right.get(digest), time.monotonic()
         doubted = right is None or right.until <= now or right.signed_with is not self._gate.tokens
         if right is None or doubted or self._gate.is_revoked(access_key_id):
             right = await self._looked_up(digest, access_key_id, secret)
-        return Issued(right.token, math.ceil(right.token_ends - time.monotonic()))
+        return IssuedToken(right.token, math.ceil(right.token_ends - time.monotonic()))
 
     async def _looked_up(self, digest: bytes, access_key_id: str, secret: str) -> _Right:
         could_be = caller(access_key_id) is not None

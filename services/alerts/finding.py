@@ -27,7 +27,7 @@ class Page:
 
 
 @dataclass(slots=True)
-class Failure:
+class Undecided:
     """Rules of which nobody knows whether an event fulfils their conditions, and why the first of them does not say."""
 
     error: Exception
@@ -40,19 +40,19 @@ class Found:
     position. One that failed is passed once a later one did not: if all fail, it is not the event that is wrong."""
 
     due: Sequence[tuple[Rule, Event]]
-    failed: Mapping[int, Failure]
+    failed: Mapping[int, Undecided]
     last: int | None
     has_more: bool
 
     @property
-    def passed_over(self) -> dict[int, Failure]:
+    def passed_over(self) -> dict[int, Undecided]:
         """The events behind which looking goes on although they failed."""
         return {position: failure for position, failure in self.failed.items() if position < (self.last or 0)}
 
 
 def found_in(page: Page, generation: str, shown: Shown) -> Found:
     """Which rules have waited for which events of the page, from the first on."""
-    documents, failed, by_name = _Documents(page, generation, shown), dict[int, Failure](), defaultdict(list)
+    documents, failed, by_name = _Documents(page, generation, shown), dict[int, Undecided](), defaultdict(list)
     for rule in page.rules:
         by_name[rule.body.event_name].append(rule)
     due, last = list[tuple[Rule, Event]](), None
@@ -61,7 +61,7 @@ def found_in(page: Page, generation: str, shown: Shown) -> Found:
         for rule in (rule for name in sorted(event.names) for rule in by_name[name] if waits_for(rule, event)):
             judged = _judged(rule, documents.of(position) if is_conditional(rule) else {})
             if isinstance(judged, Exception):
-                failed.setdefault(position, Failure(judged, [])).rules.append(rule.id)
+                failed.setdefault(position, Undecided(judged, [])).rules.append(rule.id)
             elif judged:
                 due.append((rule, event))
         if position not in failed:

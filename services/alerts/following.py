@@ -14,8 +14,7 @@ from events.actors import ALERTS
 from events.envelope import Envelope
 from events.facts.alerts import AccountNotified, Alert
 from events.facts.bills import BillIssued
-from events.resources.notifications import OF_WINDOWS
-from projections.alerts.happenings import FACTS_OF
+from events.resources.notifications import OF_FACTS, OF_WINDOWS
 from projections.entities import AccountEntity, Entity
 from services.alerts.finding import FACTS, Found, Page, found_in
 from services.alerts.matching import Event, Rule, Shown, event_of, is_conditional, notice_of
@@ -53,7 +52,7 @@ SELECT e.body->>'eventName' AS name, min(e.folded) AS since FROM store.entities 
 WHERE e.organization = $1 AND {is_rule_waiting_for("e", "$2")} GROUP BY 1
 """
 #: All names that rules may wait for, except levels, which the projector checks; and those of them that are events.
-_EVENTS = (*FACTS_OF, *NAMES)
+_EVENTS = (*OF_FACTS, *NAMES)
 _FOLLOWED = (*_EVENTS, *OF_WINDOWS)
 _FOLLOWING = Following("alert_positions", f"stream, version, {COLUMNS}")
 
@@ -165,5 +164,5 @@ async def active_rules(connection: Any, organization: str, names: Collection[str
 
 def _types(names: Collection[str]) -> Iterator[str]:
     """The types of facts that rules of these names wait for."""
-    yield from (fact.__name__ for name in names for fact in FACTS_OF.get(name, ()))
+    yield from (type for name in names for type in OF_FACTS.get(name, ()))
     yield from (happening.fact_type for happening in HAPPENINGS if happening.name in names)

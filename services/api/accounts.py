@@ -27,7 +27,7 @@ from services.commands.messages import UpdateResource
 from services.commands.refused import CommandError
 from services.commands.table import ENDED, KINDS
 from services.store.billing_entities import BilledAccounts, accounts_of
-from services.store.listing import Condition
+from services.store.listing import SqlCondition
 
 #: Most children on a page, by m3ter.
 CHILDREN_MAX = 200
@@ -43,7 +43,7 @@ async def children(call: Caller, id: str, page: Annotated[Page, Depends(Paging(C
     """The children of this account, newest first; none if the account is a child itself."""
     async with call.reading() as connection:
         await existing(connection, call.organization, _ACCOUNT, id)
-    return await page_of(call, _ACCOUNT, [Condition(_CHILDREN, id)], page)
+    return await page_of(call, _ACCOUNT, [SqlCondition(_CHILDREN, id)], page)
 
 
 class ForgettingBody(Model):

@@ -17,7 +17,7 @@ from services.concurrency import compute
 from services.readside.bill_rows import HAS_STATUS, IS_UNLOCKED_UNLESS
 from services.readside.past.cut import EVENT_IS_KNOWN, Cut, cut_at, events_known
 from services.readside.past.known_family import KnownFamily, load_known
-from services.store.listing import Condition
+from services.store.listing import SqlCondition
 
 AS_OF, KNOWN_AT = Day("asOf"), Instant("knownAt")
 #: Parameters about a bill's present state.
@@ -31,13 +31,13 @@ async def cut_of(call: Call, at: datetime) -> Cut:
     return await cut_at(call.api.cluster, call.waiter, call.api.generations.partitions, at)
 
 
-async def were_known(call: Call, at: datetime) -> Condition:
+async def were_known(call: Call, at: datetime) -> SqlCondition:
     """The condition that a row `e`, an event or a resource, was known at a moment.
 
     Raises: UnknownOrganization, ProjectionStalledError.
     """
     past_events = await events_known(call.postgres, call.organization, await cut_of(call, at))
-    return Condition(EVENT_IS_KNOWN, list(past_events.positions))
+    return SqlCondition(EVENT_IS_KNOWN, list(past_events.positions))
 
 
 async def family_known(call: Call, kind: str, id: str, as_of: date | None, at: datetime | None) -> KnownFamily:
@@ -80,7 +80,7 @@ def documents_settled(
     return [document_of(entity, derived.get(entity.id)) for entity in entities]
 
 
-def check_tells_of_then(wanted: Sequence[Condition]) -> None:
+def check_tells_of_then(wanted: Sequence[SqlCondition]) -> None:
     """Check the parameters. Raises: InvalidField for parameters about a bill's present state."""
     if any(condition.sql in _OF_NOW for condition in wanted):
         raise InvalidField(

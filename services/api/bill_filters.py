@@ -10,7 +10,7 @@ from services.api.search import Searching, compared, only_equal
 from services.commands.refused import InvalidField
 from services.readside import bill_rows as rows
 from services.readside.bill_rows import AS_TEXT, IS_ONE_OF
-from services.store.listing import Condition
+from services.store.listing import SqlCondition
 
 STATUSES = ("PENDING", "APPROVED")
 FREQUENCIES = get_args(BillIssued.model_fields["billing_frequency"].annotation)
@@ -45,10 +45,10 @@ class BillSearch(Searching):
 
     fields = tuple(AS_TEXT)
 
-    def test(self, name: str, comparator: str, value: str) -> Condition:
+    def test(self, name: str, comparator: str, value: str) -> SqlCondition:
         if name == "ids":
             only_equal(name, comparator)
-            return Condition(IS_ONE_OF, value.split(","))
+            return SqlCondition(IS_ONE_OF, value.split(","))
         if comparator == ":" and value not in _CHOICES.get(name, (value,)):
             raise InvalidField(field="searchQuery", rule=f"{name} {choice_rule(_CHOICES[name])}")
         return compared(name, AS_TEXT[name], comparator, value)

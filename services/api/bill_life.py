@@ -38,7 +38,7 @@ from services.readside.live import reading_live
 from services.store.billed import read_lock_date
 from services.store.events import StreamMovedError
 from services.store.execute import now_of
-from services.store.listing import Condition
+from services.store.listing import SqlCondition
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -129,7 +129,7 @@ async def delete(call: Caller, bill: str) -> Response:
 async def approve(
     call: Caller,
     listed: Annotated[list[str], Depends(Texts("accountIds"))],
-    invoiced: Annotated[list[Condition], Depends(Conditions(INVOICED_RANGE))],
+    invoiced: Annotated[list[SqlCondition], Depends(Conditions(INVOICED_RANGE))],
     sent: Annotated[Sent[ApproveBody], Depends(_APPROVAL)],
 ) -> Response:
     """Approve many bills: by id, the pending bills of accounts, or those of the bills that are of these accounts; of
@@ -146,20 +146,20 @@ async def approve(
     return await once_by_itself(call, sent, work)
 
 
-async def _wanted(call: Call, body: ApproveBody, invoiced: list[Condition]) -> list[str]:
+async def _wanted(call: Call, body: ApproveBody, invoiced: list[SqlCondition]) -> list[str]:
     """Ids of the bills to approve; each named bill must exist. Raises: UnknownResource, InvalidField."""
     if body.bill_ids is None and body.account_ids is None and not invoiced:
         raise InvalidField(field="billIds", rule="is required, or accountIds")
     if body.bill_ids is None:
-        of_accounts = [Condition(IS_OF_ACCOUNTS, list(body.account_ids))] if body.account_ids else []
+        of_accounts = [SqlCondition(IS_OF_ACCOUNTS, list(body.account_ids))] if body.account_ids else []
         return await _pending(call, [*of_accounts, *invoiced])
     async with call.postgres.connection() as connection:
         lives = [await load_life(connection, call.organization, id) for id in dict.fromkeys(body.bill_ids)]
     named = [life.bill_id for life in lives if body.account_ids is None or life.account_id in body.account_ids]
-    return await _pending(call, [Condition(IS_ONE_OF, named), *invoiced]) if invoiced else named
+    return await _pending(call, [SqlCondition(IS_ONE_OF, named), *invoiced]) if invoiced else named
 
 
-async def _pending(call: Call, conditions: list[Condition]) -> list[str]:
+async def _pending(call: Call, conditions: list[SqlCondition]) -> list[str]:
     """Ids of the pending bills that fulfil all conditions, as of the last command."""
     await call.waiter.until_commands_projected()
     async with reading_live(call.postgres) as connection:

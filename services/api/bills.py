@@ -34,7 +34,7 @@ from services.readside.bill_rows import (
 )
 from services.readside.family_now import LoadedFamily
 from services.readside.past.cut import Cut
-from services.store.listing import Condition, Search
+from services.store.listing import Search, SqlCondition
 
 router = organization_router("bills")
 
@@ -52,7 +52,7 @@ AGAINST: dict[int | str, dict[str, Any]] = {
 @router.get("/bills", response_model=listed(BillAnswer))
 async def list_bills(
     call: Caller,
-    wanted: Annotated[list[Condition], Depends(Conditions(FILTERS))],
+    wanted: Annotated[list[SqlCondition], Depends(Conditions(FILTERS))],
     frequency: Annotated[str | None, Depends(Choice("billingFrequency", FREQUENCIES))],
     additional: _Ignored,
     page: Annotated[Page, Depends(Paging())],
@@ -76,7 +76,7 @@ async def bills_of_account(
     call: Caller, account: str, additional: _Ignored, page: Annotated[Page, Depends(Paging())]
 ) -> Response:
     """The bills of one account, newest first."""
-    return await _page_of(call, [Condition(IS_OF_ACCOUNT, account)], page)
+    return await _page_of(call, [SqlCondition(IS_OF_ACCOUNT, account)], page)
 
 
 @router.get("/bills/billingperiod/{lastDate}/{frequency}", response_model=listed(BillAnswer))
@@ -91,12 +91,12 @@ async def bills_of_period(
     through = through_of(day(lastDate, "lastDate"))
     if frequency not in FREQUENCIES:
         raise InvalidField(field="frequency", rule=choice_rule(FREQUENCIES))
-    wanted = [Condition(IS_DATED, through), Condition(OF_FREQUENCY, frequency)]
+    wanted = [SqlCondition(IS_DATED, through), SqlCondition(OF_FREQUENCY, frequency)]
     return await _page_of(call, wanted, page, frequency)
 
 
 async def _page_of(
-    call: Call, wanted: Sequence[Condition], page: Page, frequency: str | None = None, *, lines: bool = True
+    call: Call, wanted: Sequence[SqlCondition], page: Page, frequency: str | None = None, *, lines: bool = True
 ) -> Response:
     """A page of bills; `frequency`: a pending bill's is known once it is derived, so a page may be shorter."""
 
@@ -110,7 +110,7 @@ async def _page_of(
 
 
 async def _page_known(
-    call: Call, wanted: Sequence[Condition], page: Page, frequency: str | None, cut: Cut, *, lines: bool
+    call: Call, wanted: Sequence[SqlCondition], page: Page, frequency: str | None, cut: Cut, *, lines: bool
 ) -> Response:
     async def read(page: Page) -> tuple[list[dict[str, Any]], list[tuple[str, int]]]:
         conditions = [*wanted, *page.older("position")]
@@ -139,7 +139,7 @@ async def search_bills(call: Caller, wanted: Annotated[Search, Depends(BillSearc
 @router.get("/bills/latest/{account}", response_model=BillAnswer)
 async def latest_bill(call: Caller, account: str, additional: _Ignored) -> Response:
     """The account's newest bill."""
-    _, documents = await listed_documents(call, newest_first([Condition(IS_OF_ACCOUNT, account)], 1))
+    _, documents = await listed_documents(call, newest_first([SqlCondition(IS_OF_ACCOUNT, account)], 1))
     if not documents:
         raise UnknownResource(kind="bill of account", id=account)
     return answer(documents[0])

@@ -119,7 +119,7 @@ async def once_settled(
     async with in_turn(call) as turn:
         done = await idempotency.find(turn.connection, asked)
         if done is None:
-            done = idempotency.Kept(encode(document_of(await work(turn))), whole=False)
+            done = idempotency.StoredAnswer(encode(document_of(await work(turn))), whole=False)
             await idempotency.remember(turn.connection, asked, done.answer, whole=False)
     if done.whole:
         return raw_answer(done.answer)

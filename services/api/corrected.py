@@ -18,11 +18,11 @@ from services.api.parameters import Choice, Text
 from services.api.shown import listed
 from services.api.what_if import compared_document
 from services.commands.correction_rules import LoggedUsage
-from services.corrections.choosing import Change, compared
+from services.corrections.choosing import SupposedChange, compared
 from services.corrections.correct import TYPES, corrections
 from services.corrections.usage_in_log import account_called
 from services.readside.family_now import LoadedFamily
-from services.store.listing import Condition
+from services.store.listing import SqlCondition
 
 router = organization_router("usage")
 
@@ -41,7 +41,7 @@ async def list_corrections(
     async with call.reading() as connection:
         if code:
             account = await account_called(connection, call.organization, code)
-            conditions.append(Condition("e.account = {}", account.id))
+            conditions.append(SqlCondition("e.account = {}", account.id))
         corrected = await corrections(
             connection,
             call.organization,
@@ -57,7 +57,9 @@ async def list_corrections(
     return page.answer(shown, corrected, lambda correction: correction.position)
 
 
-async def in_money(call: Call, now: LoadedFamily, changes: Sequence[Change], through: date) -> list[dict[str, Any]]:
+async def in_money(
+    call: Call, now: LoadedFamily, changes: Sequence[SupposedChange], through: date
+) -> list[dict[str, Any]]:
     """The bills of a run for the date, by account and currency, as they are and with these changes of an account's
     events: the account's own, and those of its family that change with them.
     """

@@ -24,9 +24,9 @@ from services.api.measurements import SOURCE
 from services.api.sent import Body, Sent
 from services.commands.correction_rules import NUMBERS, TEXTS, LoggedUsage, amend, fields_of, latest, stands_of, void
 from services.commands.refused import UnknownResource
-from services.corrections.choosing import Change
+from services.corrections.choosing import SupposedChange
 from services.corrections.correct import Author, correct, corrections_of
-from services.corrections.usage_in_log import Named, account_called, find_usage
+from services.corrections.usage_in_log import EventNames, account_called, find_usage
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.instants import parse_instant
 from services.ingest.validate import MAX_ID_LENGTH
@@ -51,9 +51,9 @@ class UsageName(Model):
     dry_run: bool = False
     last_date_in_billing_period: Day | None = None
 
-    def named(self) -> Named:
+    def named(self) -> EventNames:
         """The event's identification."""
-        return Named(self.account, self.source, self.id, None if self.ts is None else parse_instant(self.ts)[0])
+        return EventNames(self.account, self.source, self.id, None if self.ts is None else parse_instant(self.ts)[0])
 
 
 class VoidBody(UsageName):
@@ -176,7 +176,7 @@ async def _tried(call: Call, asked: UsageName, usage: LoggedUsage, decided: _Dec
         event_document(usage)
         | tried
         | said_of(fact)
-        | {"bills": await in_money(call, now, [Change(usage, stands)], through)}
+        | {"bills": await in_money(call, now, [SupposedChange(usage, stands)], through)}
     )
 
 

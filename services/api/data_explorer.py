@@ -32,7 +32,7 @@ from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.family_now import PageRows, iterate_prepaid_roots, loaded_page, read_page
 from services.readside.live import reading_live
-from services.store.listing import Condition, condition_of, list_page
+from services.store.listing import SqlCondition, condition_of, list_page
 
 router = organization_router("dataexplorer")
 #: Most months, or commitments, of an answer, by m3ter.
@@ -134,7 +134,7 @@ async def file(
         *([] if end is None else [condition_of(OnDay("startDate", "<"), end.isoformat())]),
         *([condition_of(IsOneOf("accountId"), accounts)] if _ACCOUNTS.name in parameters else []),
     ]
-    parts, size, older = list[bytes](), 0, list[Condition]()
+    parts, size, older = list[bytes](), 0, list[SqlCondition]()
     while len(parts) < limit:
         async with call.reading() as connection:
             at_once = min(_AT_ONCE, limit - len(parts))
@@ -146,7 +146,7 @@ async def file(
                 raise FileTooLargeError(bytes=FILE_BYTES_MAX)
         if len(entities) < at_once:
             break
-        older = [Condition("e.position < {}", entities[-1].position)]
+        older = [SqlCondition("e.position < {}", entities[-1].position)]
     return raw_answer(b'{"data":[' + b",".join(parts) + b"]}")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from projections.clock import Evidence, today_of
-from projections.entities import CommitmentEntity, Entity, Fund
+from projections.entities import CommitmentEntity, Entity, FundEntity
 from projections.readmodels.settled_rows import balance_row
 from projections.resources import Resources
 from projections.settlement import Billed
@@ -46,13 +46,18 @@ async def derived_fields(
 
     `tolerant`: families that cannot be settled are left out.
     """
-    funds = [entity for entity in entities if isinstance(entity, Fund)]
+    funds = [entity for entity in entities if isinstance(entity, FundEntity)]
     rows = await _standing_rows(postgres, organization, funds, as_of, tolerant=tolerant) if funds else {}
     return {fund.id: standing_of(rows[fund.id]) for fund in funds if fund.id in rows}
 
 
 async def _standing_rows(
-    postgres: Postgres, organization: str, funds: Sequence[Fund], as_of: date | None = None, *, tolerant: bool = False
+    postgres: Postgres,
+    organization: str,
+    funds: Sequence[FundEntity],
+    as_of: date | None = None,
+    *,
+    tolerant: bool = False,
 ) -> dict[str, Mapping[str, Any]]:
     """Rows in the columns of `commitment_balances`, by id: projected ones, or settled now where the projection does not
     yet include a command. `tolerant`: rows of a family that cannot be settled are left out.
@@ -85,7 +90,7 @@ async def document_at(
             entity = await get(connection, organization, kind.name, id)
         if entity is None or entity.version != version:
             return None
-        assert isinstance(entity, Fund)
+        assert isinstance(entity, FundEntity)
         row = (await _standing_rows(postgres, organization, [entity])).get(id)
         # It is None, too, if a command has changed the resource since it was read.
         derived = None if row is None or row["folded"] != entity.folded else standing_of(row)
@@ -113,7 +118,7 @@ async def read_fund(
 
 def undrawn_fields(resources: Resources, entity: Entity[Any]) -> dict[str, Any]:
     """The derived fields of a new commitment or balance, before any usage is drawn on it; {} for other kinds."""
-    if not isinstance(entity, Fund):
+    if not isinstance(entity, FundEntity):
         return {}
     account = resources.accounts[entity.body.account_id]
     today = today_of(resources, account.timezone, Evidence(fact=entity.created))

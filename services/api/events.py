@@ -30,7 +30,7 @@ from services.commands.refused import InvalidField, UnknownResource
 from services.commands.table import KINDS
 from services.store.alerts import alert_positions
 from services.store.happened import EventsAsked, position_in, positions_of
-from services.store.listing import Condition
+from services.store.listing import SqlCondition
 
 router = organization_router("events")
 _NAMED, _ACCOUNT, _RESOURCE = ("eventName", "eventType"), "accountId", "resourceId"
@@ -88,7 +88,7 @@ class EventFields(Shown):
     events: dict[str, dict[str, str]]
 
 
-class Wanted(Reader[dict[str, Any]]):
+class EventFilters(Reader[dict[str, Any]]):
     """The given filters of the list."""
 
     _TEXTS = (*_NAMED, _ACCOUNT, _RESOURCE, *OF_NOTIFICATIONS)
@@ -107,7 +107,7 @@ class Wanted(Reader[dict[str, Any]]):
 @router.get("/events", response_model=listed(EventAnswer))
 async def list_events(
     call: Caller,
-    wanted: Annotated[dict[str, Any], Depends(Wanted())],
+    wanted: Annotated[dict[str, Any], Depends(EventFilters())],
     actioned: Annotated[bool, Depends(Flag("includeActioned"))],
     page: Annotated[Page, Depends(Paging())],
     known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
@@ -164,7 +164,7 @@ async def get_event(call: Caller, id: str) -> Response:
 
 
 async def _positions(
-    connection: Any, call: Call, wanted: Mapping[str, Any], page: Page, conditions: Sequence[Condition]
+    connection: Any, call: Call, wanted: Mapping[str, Any], page: Page, conditions: Sequence[SqlCondition]
 ) -> list[int]:
     alerts = asked_of(wanted)
     newest = (

@@ -23,13 +23,13 @@ from services.commands.filters import (
     Through,
 )
 from services.commands.refused import InvalidField
-from services.store.listing import Condition, condition_of
+from services.store.listing import SqlCondition, condition_of
 
 _SCHEMAS = {"text": text_schema(), "day": day_schema(), "texts": texts_schema(), "flag": {"type": "boolean"}}
 _COMPARED = {"=": "is", ">=": "is not before", "<": "is before"}
 
 
-class Filters(Reader[list[Condition]]):
+class Filters(Reader[list[SqlCondition]]):
     """The filters of a list."""
 
     def __init__(self, filters: Sequence[Filter]) -> None:
@@ -38,25 +38,27 @@ class Filters(Reader[list[Condition]]):
             filter.parameter: _SCHEMAS[filter.takes] | {"description": in_words(filter)} for filter in filters
         }
 
-    def read(self, query: Query) -> list[Condition]:
+    def read(self, query: Query) -> list[SqlCondition]:
         return list_conditions(query, self.filters)
 
 
-class Conditions(Reader[list[Condition]]):
+class Conditions(Reader[list[SqlCondition]]):
     """Conditions from parameters, each of which gives an SQL condition."""
 
     def __init__(self, filters: Mapping[Reader[Any], str]) -> None:
         self.filters = filters
         self.schemas = {name: schema for filter in filters for name, schema in filter.schemas.items()}
 
-    def read(self, query: Query) -> list[Condition]:
+    def read(self, query: Query) -> list[SqlCondition]:
         given = self.schemas.keys() & query.keys()
         return [
-            Condition(sql, filter.read(query)) for filter, sql in self.filters.items() if given & filter.schemas.keys()
+            SqlCondition(sql, filter.read(query))
+            for filter, sql in self.filters.items()
+            if given & filter.schemas.keys()
         ]
 
 
-def list_conditions(query: Query, filters: Sequence[Filter]) -> list[Condition]:
+def list_conditions(query: Query, filters: Sequence[Filter]) -> list[SqlCondition]:
     """The conditions of a list request. Raises: InvalidField."""
     by_name = {filter.parameter: filter for filter in filters}
     lifted = {by_name[name].lifts for name in query if name in by_name and _value(by_name[name], query) is True}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from events.topics import CATALOG, EVENTS, USAGE
-from services.api.record_rates import Pace
+from services.api.record_rates import RecordPace
 from services.api.standing import Standing
 from services.api.statuses import Away
 from services.audit.passes import Pass
@@ -23,7 +23,7 @@ from services.readside.live import OutdatedReadModelsError
 from services.readside.looking import Looker, Seen
 from services.readside.watching import Watcher
 from services.shared_answers import SharedAnswer
-from services.status.whole import Behind, Ends, behind
+from services.status.whole import BehindBy, Ends, behind
 
 #: Time limit of the queries to Postgres and Kafka, which run side by side.
 ASK_SECONDS = 0.8
@@ -72,7 +72,7 @@ class Health:
     watcher: Watcher
     standing: Standing
     #: How fast records come.
-    pace: Pace = field(default_factory=Pace, init=False)
+    pace: RecordPace = field(default_factory=RecordPace, init=False)
     #: The last proofs, as seen by a task beside the requests.
     passes: Sequence[Pass] = field(default=(), init=False)
     _looker: Looker = field(init=False)
@@ -155,7 +155,7 @@ class Health:
         }
         return document | ({"problems": problems} if problems else {})
 
-    def _still_for(self, who: str, behind: Behind) -> float:
+    def _still_for(self, who: str, behind: BehindBy) -> float:
         """For how many seconds the process has been seen behind at the same position."""
         now, still = asyncio.get_running_loop().time(), self._still.get(who)
         if behind.count <= 0:

@@ -27,7 +27,7 @@ from services.readside.bill_rows import (
 )
 from services.readside.live import reading_live
 from services.readside.past.cut import ISSUED_IS_KNOWN
-from services.store.listing import Condition
+from services.store.listing import SqlCondition
 
 router = organization_router("bills")
 _LINE_FILTERS: dict[Reader[Any], str] = {
@@ -41,7 +41,7 @@ _LINE_FILTERS: dict[Reader[Any], str] = {
 @router.get("/lineitems", response_model=listed(BillLineAnswer))
 async def list_line_items(
     call: Caller,
-    wanted: Annotated[list[Condition], Depends(Conditions(_LINE_FILTERS))],
+    wanted: Annotated[list[SqlCondition], Depends(Conditions(_LINE_FILTERS))],
     page: Annotated[Page, Depends(Paging())],
     known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
@@ -49,7 +49,7 @@ async def list_line_items(
 
     With `knownAt`: of the bills that stood at a moment.
     """
-    stands = STANDS if known_at is None else Condition(ISSUED_IS_KNOWN, list((await cut_of(call, known_at)).offsets))
+    stands = STANDS if known_at is None else SqlCondition(ISSUED_IS_KNOWN, list((await cut_of(call, known_at)).offsets))
     conditions = [stands, *wanted, *page.older(PLACE)]
     async with reading_live(call.postgres) as connection:
         await call.configured(connection)

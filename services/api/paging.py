@@ -19,7 +19,7 @@ from fastapi import Response
 from services.api.parameters import Query, Reader, text_schema, value_of, whole_number
 from services.api.wire import answer
 from services.commands.refused import InvalidField
-from services.store.listing import Condition
+from services.store.listing import SqlCondition
 
 T = TypeVar("T")
 PAGE_SIZE_MAX = 100
@@ -47,11 +47,11 @@ class Page:
         """One entry more than is shown tells whether another page follows."""
         return self.size + 1
 
-    def older(self, column: str) -> list[Condition]:
+    def older(self, column: str) -> list[SqlCondition]:
         """The condition on a column or SQL expression that is an entry's position."""
         if self.is_first:
             return []
-        return [Condition(f"{column} {'>' if self.oldest_first else '<'} {{}}", self.before)]
+        return [SqlCondition(f"{column} {'>' if self.oldest_first else '<'} {{}}", self.before)]
 
     def fetched_of(self, in_order: Iterable[T], position: Callable[[T], int]) -> list[T]:
         """The entries that a query would fetch, from entries in memory in the page's order; no more of them are

@@ -11,7 +11,7 @@ LEAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class RecordRates:
     """Records a second for each topic, over this many seconds."""
 
     seconds: float
@@ -19,7 +19,7 @@ class Rates:
 
 
 @dataclass(slots=True)
-class Pace:
+class RecordPace:
     """The rates seen by one process, which looks at the ends regularly for other reasons."""
 
     #: The time of each look, and the number of records that each topic had ever had.
@@ -31,12 +31,12 @@ class Pace:
         while len(self._seen) > 2 and self._seen[1][0] <= now - LOOK_BACK_SECONDS:
             self._seen.popleft()
 
-    def rates(self) -> Rates | None:
+    def rates(self) -> RecordRates | None:
         """The rates; None before two looks that are at least LEAST_SECONDS apart."""
         if len(self._seen) < 2 or (seconds := self._seen[-1][0] - self._seen[0][0]) < LEAST_SECONDS:
             return None
         first, last = self._seen[0][1], self._seen[-1][1]
         # A topic that was made anew has fewer records than before: its rate counts as 0.
-        return Rates(
+        return RecordRates(
             seconds, {topic: max(0, count - first.get(topic, count)) / seconds for topic, count in last.items()}
         )

@@ -28,9 +28,9 @@ from services.kafka import FetchedRecord
 from services.refusals import refused_usage
 from services.refusals.held_usage import CAUSES
 from services.refusals.refusal import Reason
-from services.refusals.refused_usage import Listed
+from services.refusals.refused_usage import ListedRefusal
 from services.refusals.replaying import read_records, replay_refused
-from services.store.listing import Condition
+from services.store.listing import SqlCondition
 
 #: Most records that one request sends again.
 REPLAY_MAX = 1_000
@@ -63,7 +63,7 @@ class ReplayBody(Model):
     from_: _Moment | None = Field(None, alias="from")
     to: _Moment | None = None
 
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[SqlCondition]:
         """The conditions on rows of refused usage."""
         given = {
             refused_usage.IS_ONE_OF: None if self.ids is None else list(self.ids),
@@ -74,7 +74,7 @@ class ReplayBody(Model):
             refused_usage.REFUSED_FROM: self.from_,
             refused_usage.REFUSED_UNTIL: self.to,
         }
-        return [Condition(sql, value) for sql, value in given.items() if value is not None]
+        return [SqlCondition(sql, value) for sql, value in given.items() if value is not None]
 
 
 router = organization_router("usage")
@@ -83,7 +83,7 @@ router = organization_router("usage")
 @router.get("/usage/rejected", response_model=RejectedPage)
 async def list_rejected(
     call: Caller,
-    wanted: Annotated[list[Condition], Depends(Conditions(_FILTERS))],
+    wanted: Annotated[list[SqlCondition], Depends(Conditions(_FILTERS))],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
     """Refused records that were not sent again since, newest first; a record that was refused several times is listed
@@ -97,7 +97,7 @@ async def list_rejected(
 @router.get("/usage/held", response_model=RejectedPage)
 async def list_held(
     call: Caller,
-    wanted: Annotated[list[Condition], Depends(Conditions(_HELD_FILTERS))],
+    wanted: Annotated[list[SqlCondition], Depends(Conditions(_HELD_FILTERS))],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
     """Records that wait for their account or their meter, newest first, until `heldUntil`. The first page gives their
@@ -106,7 +106,7 @@ async def list_held(
     return await _page(call, wanted, page, held=True)
 
 
-async def _page(call: Call, wanted: Sequence[Condition], page: Page, *, held: bool) -> Response:
+async def _page(call: Call, wanted: Sequence[SqlCondition], page: Page, *, held: bool) -> Response:
     conditions, organization = [*wanted, *page.older("position")], call.organization
     of = {"held": held}
     async with call.reading() as connection:
@@ -164,7 +164,7 @@ async def download_url(call: Caller, file: Annotated[str | None, Depends(_FILE)]
     return answer({"url": link_to(call, f"/usage/rejected/{file}/bytes", Scope.AUDIT)})
 
 
-async def _listed(call: Call, id: str) -> Listed:
+async def _listed(call: Call, id: str) -> ListedRefusal:
     """The row of a refused record. Raises: UnknownResource."""
     async with call.reading() as connection:
         listed = await refused_usage.get(connection, call.organization, id)
@@ -173,7 +173,7 @@ async def _listed(call: Call, id: str) -> Listed:
     return listed
 
 
-async def _read(call: Call, id: str) -> tuple[Listed, FetchedRecord | None]:
+async def _read(call: Call, id: str) -> tuple[ListedRefusal, FetchedRecord | None]:
     """The row and the record; None if the topic no longer has the record. Raises: UnknownResource,
     KafkaUnreachableError.
     """
@@ -182,7 +182,7 @@ async def _read(call: Call, id: str) -> tuple[Listed, FetchedRecord | None]:
     return listed, records.get(id)
 
 
-def _document(listed: Listed) -> dict[str, Any]:
+def _document(listed: ListedRefusal) -> dict[str, Any]:
     row = listed.row
     members = {
         "id": row.id,

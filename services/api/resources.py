@@ -30,7 +30,7 @@ from services.commands.kind import Kind
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
 from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
-from services.store.listing import Condition, Search, list_page, search_page
+from services.store.listing import Search, SqlCondition, list_page, search_page
 from services.store.view import get
 
 Handler = Callable[..., Awaitable[Response]]
@@ -179,7 +179,7 @@ def _list(kind: Kind) -> Handler:
 
     async def list_some(
         call: Caller,
-        wanted: Annotated[list[Condition], Depends(filters)],
+        wanted: Annotated[list[SqlCondition], Depends(filters)],
         page: Annotated[Page, Depends(paging)],
     ) -> Response:
         return await page_of(call, kind, wanted, page, tolerant=True)
@@ -192,7 +192,7 @@ def _list_accounts(kind: Kind) -> Handler:
 
     async def list_some(
         call: Caller,
-        wanted: Annotated[list[Condition], Depends(filters)],
+        wanted: Annotated[list[SqlCondition], Depends(filters)],
         page: Annotated[Page, Depends(paging)],
         known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
     ) -> Response:
@@ -203,7 +203,7 @@ def _list_accounts(kind: Kind) -> Handler:
 
 
 async def page_of(
-    call: Call, kind: Kind, wanted: Sequence[Condition], page: Page, *, tolerant: bool = False
+    call: Call, kind: Kind, wanted: Sequence[SqlCondition], page: Page, *, tolerant: bool = False
 ) -> Response:
     """A page of the kind's resources that fulfil all conditions, in the page's order."""
     async with call.reading() as connection:

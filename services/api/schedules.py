@@ -35,7 +35,7 @@ from services.commands.refused import UnknownResource
 from services.commands.schedule_rules import SCHEDULES, check_schedule
 from services.commands.table import KINDS
 from services.store.execute import now_of
-from services.store.listing import Condition, condition_of, list_page
+from services.store.listing import SqlCondition, condition_of, list_page
 from services.store.loading import load_balance
 
 Handler = Callable[..., Awaitable[Response]]
@@ -151,7 +151,7 @@ def _list(kind: Kind) -> Handler:
     async def list_some(
         call: Caller,
         balanceId: str,
-        wanted: Annotated[list[Condition], Depends(filters)],
+        wanted: Annotated[list[SqlCondition], Depends(filters)],
         page: Annotated[Page, Depends(paging)],
     ) -> Response:
         async with call.reading() as connection:

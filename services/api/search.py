@@ -23,7 +23,7 @@ from services.commands.kind import Kind
 from services.commands.refused import InvalidField, shortened
 from services.personal.fields import sealed_of
 from services.store.conditions import has_code, is_of_account, names_one_of
-from services.store.listing import BY_POSITION, Condition, Search
+from services.store.listing import BY_POSITION, Search, SqlCondition
 
 DEFAULT_SIZE = 10
 #: Most characters of a search: it may have several terms, and one of them may list ids.
@@ -97,7 +97,7 @@ class Searching(Reader[Search]):
             named=frozenset({sort_by or "", *(parts[1] for term in terms if (parts := TERM.match(term)))}),
         )
 
-    def condition(self, term: str) -> Condition:
+    def condition(self, term: str) -> SqlCondition:
         """The condition of a term. Raises: InvalidField."""
         parts = TERM.match(term)
         if parts is None or parts[1] not in self.fields:
@@ -113,7 +113,7 @@ class Searching(Reader[Search]):
         """The fields that a term may name."""
 
     @abstractmethod
-    def test(self, name: str, comparator: str, value: str) -> Condition:
+    def test(self, name: str, comparator: str, value: str) -> SqlCondition:
         """The condition that a field compares like this with the value. Raises: InvalidField."""
 
     @abstractmethod
@@ -131,19 +131,19 @@ class ResourceSearch(Searching):
     def fields(self) -> Sequence[str]:
         return self.kind.searched
 
-    def test(self, name: str, comparator: str, value: str) -> Condition:
+    def test(self, name: str, comparator: str, value: str) -> SqlCondition:
         if name in _LISTS:
             only_equal(name, comparator)
-            return Condition(_LISTS[name], value.split(","))
+            return SqlCondition(_LISTS[name], value.split(","))
         if name in ("productId", "productIds"):
             only_equal(name, comparator)
-            return Condition("e.body->'productIds' ?| {}", value.split(","))
+            return SqlCondition("e.body->'productIds' ?| {}", value.split(","))
         if name == "code" and comparator == ":":
-            return Condition(has_code("e", "$2", "ARRAY[{}]"), value)
+            return SqlCondition(has_code("e", "$2", "ARRAY[{}]"), value)
         if name == "accountId" and comparator == ":" and self.kind.owner == "accountId":
-            return Condition(is_of_account("e", "{0}"), value)
+            return SqlCondition(is_of_account("e", "{0}"), value)
         if name in self.kind.model.references and comparator == ":":
-            return Condition(names_one_of("e", name, "{0}"), [value])
+            return SqlCondition(names_one_of("e", name, "{0}"), [value])
         return compared(name, _COLUMNS.get(name, f"e.body->>'{name}'"), comparator, value)
 
     def order(self, name: str | None) -> str:
@@ -167,14 +167,14 @@ def _choice(query: Query, name: str, values: tuple[str, str]) -> str:
     return text
 
 
-def compared(name: str, column: str, comparator: str, value: str) -> Condition:
+def compared(name: str, column: str, comparator: str, value: str) -> SqlCondition:
     """The condition of a term on a column of texts. With `~` the value may be a part of a date; otherwise a date must
     be complete.
 
     Raises: InvalidField.
     """
     if comparator == "~":
-        return Condition(f"starts_with({column}, {{}})", value)
+        return SqlCondition(f"starts_with({column}, {{}})", value)
     try:
         if name in _DAYS:
             value = read_day(unescaped(value)).isoformat()
@@ -182,7 +182,7 @@ def compared(name: str, column: str, comparator: str, value: str) -> Condition:
             value = f"{instant_at(read_moment(unescaped(value))):{_INSTANT}}"
     except ValueError as error:
         raise InvalidField(field="searchQuery", rule=f"{name} {error}") from None
-    return Condition(f"{column} {'=' if comparator == ':' else comparator} {{}}", value)
+    return SqlCondition(f"{column} {'=' if comparator == ':' else comparator} {{}}", value)
 
 
 def only_equal(name: str, comparator: str) -> None:

@@ -2,6 +2,7 @@
 the range of days and moments in which there is anything to see.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, cast
 
@@ -13,7 +14,6 @@ from starlette.responses import Response
 from events.absent import only_given
 from projections.calendar import local_day
 from projections.entities import AccountEntity, Entity
-from projections.resources import Resources
 from services.api.answers import Preview
 from services.api.as_known import AS_OF, KNOWN_AT, documents_settled, family_known
 from services.api.calls import Caller, organization_router
@@ -130,43 +130,40 @@ async def timespan(call: Caller, id: str) -> Response:
 
 
 def _snapshot(family: KnownFamily, id: str, as_of: date | None, known_at: datetime | None) -> dict[str, Any]:
+    """The answer: what the account has stands newest first, by what it is rated oldest first."""
     resources, day = family.resources, as_of or family.today
     account, settlement = resources.accounts[id], family.settled(as_of)
-    attached = [
-        plan
-        for plan in sorted(resources.account_plans.values(), key=lambda plan: plan.position)
-        if plan.body.account_id == id and is_in_force(plan, account.timezone, day)
-    ]
-    funds = {
-        name: documents_settled(
-            family, _newest(fund for fund in funds.values() if fund.body.account_id == id), settlement
-        )
-        for name, funds in (("commitments", resources.commitments), ("balances", resources.balances))
-    }
+    zone, parent = account.timezone, resources.accounts.get(account.body.parent_account_id or "")
     children = [child for child in resources.accounts.values() if child.body.parent_account_id == id]
-    document: dict[str, Any] = {
+    commitments = [entity for entity in resources.commitments.values() if entity.body.account_id == id]
+    balances = [entity for entity in resources.balances.values() if entity.body.account_id == id]
+    plans = [plan for plan in resources.account_plans.values() if plan.body.account_id == id]
+    in_force = _oldest(plan for plan in plans if is_in_force(plan, zone, day))
+    document = {
         "asOf": day,
         "knownAt": known_at,
-        "timezone": account.timezone,
+        "timezone": zone,
         "positions": family.positions.model_dump(),
         "account": document_of(account),
-        "parent": _parent(resources, account),
-        "children": [document_of(child) for child in _newest(children)],
-        **funds,
+        "parent": None if parent is None else document_of(parent),
+        "children": _documents(_newest(children)),
+        "commitments": documents_settled(family, _newest(commitments), settlement),
+        "balances": documents_settled(family, _newest(balances), settlement),
         "unbilled": unbilled_settled(family, settlement, id),
-        "accountPlans": [document_of(plan) for plan in attached],
-        **{
-            to_camel(kind.attribute): [document_of(entity) for entity in entities]
-            for kind, entities in rated_by(resources, attached, account.timezone, day)
-        },
+        "accountPlans": _documents(in_force),
     }
+    for kind, entities in rated_by(resources, in_force, zone, day):
+        document[to_camel(kind.attribute)] = _documents(entities)
     return only_given(document)
 
 
-def _parent(resources: Resources, account: AccountEntity) -> dict[str, Any] | None:
-    parent = resources.accounts.get(account.body.parent_account_id or "")
-    return None if parent is None else document_of(parent)
+def _documents(entities: Iterable[Entity[Any]]) -> list[dict[str, Any]]:
+    return [document_of(entity) for entity in entities]
 
 
-def _newest(entities: Any) -> list[Entity[Any]]:
-    return sorted(entities, key=lambda entity: entity.position, reverse=True)
+def _oldest(entities: Iterable[Entity[Any]]) -> list[Entity[Any]]:
+    return sorted(entities, key=lambda entity: entity.position)
+
+
+def _newest(entities: Iterable[Entity[Any]]) -> list[Entity[Any]]:
+    return _oldest(entities)[::-1]

@@ -8,7 +8,7 @@ from typing import Any
 from events.absent import only_given
 from events.resources.accounts import Address
 from services.api.shown import Shown
-from services.statement.statement import Group, Line, Party, Statement
+from services.statement.statement import LineGroup, Party, Statement, StatementLine
 
 
 class PartyShown(Shown):
@@ -118,7 +118,7 @@ def _party(party: Party) -> dict[str, Any]:
     return _given(document)
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: StatementLine) -> dict[str, Any]:
     document = {
         "sequenceNumber": line.number,
         "id": line.id,
@@ -139,7 +139,7 @@ def _line(line: Line) -> dict[str, Any]:
     return _given(document)
 
 
-def _group(group: Group) -> dict[str, Any]:
+def _group(group: LineGroup) -> dict[str, Any]:
     document = {
         "title": group.title,
         "childAccountCode": group.account or None,

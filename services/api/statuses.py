@@ -29,7 +29,7 @@ from services.api.edges.bodies import (
 from services.api.edges.edge import allow_header
 from services.api.edges.rates import TooManyRequestsError
 from services.api.wire import answer
-from services.billing.life import BillIsEmpty, BillIsLocked, BillMoved, BillNotPending, BillStillPending
+from services.billing.life import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending, BillTotalMoved
 from services.commands import refused
 from services.commands.bill_rules import BillsPending
 from services.exports.jobs import ExportNotReadyError, ExportRemovedError
@@ -98,7 +98,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (BillIsEmpty, 409),
     (NotForUbl, 409),
     (UnreadableLogo, 409),
-    (BillMoved, 409),
+    (BillTotalMoved, 409),
     (refused.CommandError, 400),
     (NotSignedInError, 401),
     (ForbiddenError, 403),

@@ -22,7 +22,7 @@ from services.api.families import family_of
 from services.api.sent import Body, Sent
 from services.commands.correction_rules import LoggedUsage, stands_of, void
 from services.commands.refused import InvalidField
-from services.corrections.choosing import CHOSEN_MAX, Change, Conditions, choose
+from services.corrections.choosing import CHOSEN_MAX, EventConditions, SupposedChange, choose
 from services.corrections.correct import Author, correct, corrections_of
 from services.corrections.usage_in_log import account_called, meter_called
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
@@ -78,7 +78,7 @@ async def void_matching(call: Caller, sent: Annotated[Sent[MatchingBody], Depend
             accounts = [await account_called(connection, call.organization, code) for code in codes]
             meter = None if body.meter is None else await meter_called(connection, call.organization, body.meter)
         await call.waiter.until_projected()
-        conditions = Conditions(
+        conditions = EventConditions(
             meter_id=None if meter is None else meter.id,
             source=body.source,
             start=body.from_,
@@ -99,7 +99,7 @@ async def void_matching(call: Caller, sent: Annotated[Sent[MatchingBody], Depend
 
 
 async def _of_account(
-    call: Call, account: AccountEntity, conditions: Conditions, body: MatchingBody, most: int
+    call: Call, account: AccountEntity, conditions: EventConditions, body: MatchingBody, most: int
 ) -> tuple[dict[str, Any], bool]:
     """The voided events of the account, or those that would be, at most `most`; and whether there are more."""
     now = await family_of(call, account.id)
@@ -114,7 +114,7 @@ async def _of_account(
         await _void(call, chosen.events, body.reason)
         return document, chosen.more
     through = bill_date_of(body.last_date_in_billing_period, now.today)
-    changes = [Change(event, None) for event in chosen.events]
+    changes = [SupposedChange(event, None) for event in chosen.events]
     return document | {"billDate": through, "bills": await in_money(call, now, changes, through)}, chosen.more
 
 

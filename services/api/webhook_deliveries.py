@@ -19,7 +19,7 @@ from services.api.webhook_answers import DeliveriesReplay, DeliveryShown, Replay
 from services.api.webhooks import KIND, PATH
 from services.api.wire import answer, encode
 from services.commands.refused import InvalidField, UnknownResource
-from services.store.listing import Condition
+from services.store.listing import SqlCondition
 from services.webhooks.deliveries import (
     HAS_STATUS,
     TEST,
@@ -67,7 +67,7 @@ async def test(call: Caller, id: str, sent: Annotated[Unread, Depends(Anything()
 async def list_deliveries(
     call: Caller,
     id: str,
-    wanted: Annotated[list[Condition], Depends(_FILTERS)],
+    wanted: Annotated[list[SqlCondition], Depends(_FILTERS)],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
     """Deliveries to a webhook destination, newest first; those that have ended are listed for a month."""

@@ -27,7 +27,7 @@ NAME = "manifest.json"
 _REACHES = re.compile(rf"\d{{20}}-(\d{{20}})-[0-9a-f]{{16}}\.parquet|{re.escape(NAME)}\.(\d{{20}})\.")
 
 
-class Piece(msgspec.Struct, frozen=True):
+class ArchivePiece(msgspec.Struct, frozen=True):
     """A file of records at offsets `[first, next)`.
 
     An offset without a record held the end of a transaction, or an aborted record. `size`: bytes that the records take
@@ -65,7 +65,7 @@ class Manifest(Sealed, frozen=True):
 
     topic: str
     partition: int
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[ArchivePiece, ...] = ()
 
     @property
     def folder(self) -> str:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from events.topics import GAP_HEADER
 from services.archive.defects import BrokenArchiveError
-from services.archive.manifest import Manifest, Piece
+from services.archive.manifest import ArchivePiece, Manifest
 from services.archive.place import FilePlace
 from services.kafka import FetchedRecord, Mark, bytes_of_name, digest_of
 
@@ -33,7 +33,7 @@ SCHEMA = pa.schema(
 _FEW, _SORTED = ["partition", "timestamp_type"], ["offset", "timestamp"]
 
 
-class Kept(NamedTuple):
+class ArchivedRecord(NamedTuple):
     """An archived record. `timestamp` in ms; `timestamp_type` as in SCHEMA; names of headers are bytes."""
 
     offset: int
@@ -70,15 +70,17 @@ def table_of(partition: int, records: Sequence[FetchedRecord]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def records_of(table: pa.Table) -> Iterator[Kept]:
+def records_of(table: pa.Table) -> Iterator[ArchivedRecord]:
     """The table's records, in order."""
     for batch in table.to_batches(max_chunksize=10_000):
         columns = [column.to_pylist() for column in batch.columns[1:]]
         for offset, ms, kind, key, value, headers in zip(*columns, strict=True):
-            yield Kept(offset, ms, kind, key, value, [(header["name"], header["value"]) for header in headers])
+            yield ArchivedRecord(
+                offset, ms, kind, key, value, [(header["name"], header["value"]) for header in headers]
+            )
 
 
-def write_piece(place: FilePlace, manifest: Manifest, table: pa.Table, first: int, end: int) -> Piece:
+def write_piece(place: FilePlace, manifest: Manifest, table: pa.Table, first: int, end: int) -> ArchivePiece:
     """Write a table of at least one record, for offsets `[first, end)`, as a file in the manifest's folder.
 
     The returned piece is not in the manifest yet. Raises: PlaceAwayError.
@@ -87,7 +89,7 @@ def write_piece(place: FilePlace, manifest: Manifest, table: pa.Table, first: in
     pq.write_table(table, sink, compression="zstd", use_dictionary=_FEW, write_statistics=_SORTED)
     content = sink.getvalue().to_pybytes()
     [last] = records_of(table.slice(table.num_rows - 1))
-    piece = Piece(
+    piece = ArchivePiece(
         first,
         end,
         table.num_rows,
@@ -101,7 +103,7 @@ def write_piece(place: FilePlace, manifest: Manifest, table: pa.Table, first: in
     return piece
 
 
-def read_piece(place: FilePlace, manifest: Manifest, piece: Piece) -> pa.Table:
+def read_piece(place: FilePlace, manifest: Manifest, piece: ArchivePiece) -> pa.Table:
     """The records of a piece, in a table with SCHEMA.
 
     Raises: PieceGoneError if there is no such file; BrokenArchiveError if it is not as it was written; PlaceAwayError.

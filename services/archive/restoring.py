@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from events.topics import GAP_HEADER, TOPICS, USAGE
 from services.archive.defects import NotEmptyError, PartitionsDifferError, StampedError
-from services.archive.manifest import Manifest, Piece
-from services.archive.pieces import Kept, read_piece, records_of
+from services.archive.manifest import ArchivePiece, Manifest
+from services.archive.pieces import ArchivedRecord, read_piece, records_of
 from services.archive.place import FilePlace
 from services.archive.read_back import load_all
 from services.kafka import BatchWriter, Cluster, FetchedRecord, KafkaAdmin, LogReader, Record, digest_of
@@ -36,7 +36,7 @@ class Restored(NamedTuple):
 class _Stretch(NamedTuple):
     """A piece, and the offsets `[start, end)` that its records get in the restored topic."""
 
-    piece: Piece
+    piece: ArchivePiece
     start: int
     end: int
 
@@ -142,12 +142,12 @@ class _Partition:
         """The records to write for a piece. For topics of the log, fillers take the offsets that had no record."""
         table = await asyncio.to_thread(read_piece, self._place, self._manifest, stretch.piece)
         if self.topic == USAGE:
-            return [_record(kept) for kept in records_of(table)]
+            return [_record(archived) for archived in records_of(table)]
         made: list[Record] = []
-        for kept in records_of(table):
-            lacking = kept.offset - stretch.start - len(made)
-            made += [Record(None, b"", [(GAP_HEADER, b"")], kept.timestamp)] * lacking
-            made.append(_record(kept))
+        for archived in records_of(table):
+            lacking = archived.offset - stretch.start - len(made)
+            made += [Record(None, b"", [(GAP_HEADER, b"")], archived.timestamp)] * lacking
+            made.append(_record(archived))
         return made
 
 
@@ -169,7 +169,7 @@ def _is_gap(record: Record) -> bool:
     return bool(record.headers) and record.headers[0][0] == GAP_HEADER
 
 
-def _record(kept: Kept) -> Record:
+def _record(archived: ArchivedRecord) -> Record:
     """The record to write. A header's name that is not UTF-8 is changed: our client can write only UTF-8 names."""
-    headers = [(name.decode("utf-8", "replace"), value) for name, value in kept.headers]
-    return Record(kept.key, kept.value, headers, kept.timestamp)
+    headers = [(name.decode("utf-8", "replace"), value) for name, value in archived.headers]
+    return Record(archived.key, archived.value, headers, archived.timestamp)

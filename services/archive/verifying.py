@@ -17,10 +17,10 @@ from projections.proof.segments import tick_of
 from services.archive.defects import BrokenArchiveError, NoArchiveError
 from services.archive.manifest import TOPICS
 from services.archive.partition_counts import counts_of, folders, partitions
-from services.archive.pieces import Kept, PieceGoneError, read_piece, records_of
+from services.archive.pieces import ArchivedRecord, PieceGoneError, read_piece, records_of
 from services.archive.place import FilePlace
 from services.archive.read_back import load
-from services.proof.checking import Check
+from services.proof.checking import PartitionCheck
 from services.proof.head import read_head
 from services.proof.heads_topic import Published, series_of
 
@@ -88,7 +88,7 @@ def verify(place: FilePlace, key: str | None = None) -> Iterator[Verified]:
 
 def _compare(place: FilePlace, verified: Verified, partition: int, signed: list[Published], key: str | None) -> None:
     """Read a partition of the log, and compare it with its signed heads, as far as they reach."""
-    check, wrong = Check([published.head for published in signed]), len(verified.wrong)
+    check, wrong = PartitionCheck([published.head for published in signed]), len(verified.wrong)
     behind = _Behind(signed[-1].head.segment.end if signed else 0)
     for records in records_kept(place, verified, partition):
         check.take((record.offset, record.value) for record in records if not record.fills_a_gap)
@@ -120,7 +120,7 @@ class _Behind:
         #: The first unsigned tick, and when it was appended, in ms.
         self._first: tuple[datetime, int] | None = None
 
-    def take(self, records: list[Kept]) -> None:
+    def take(self, records: list[ArchivedRecord]) -> None:
         """Take the next records of the partition, in order."""
         for record in records:
             self.end = record.offset + 1
@@ -134,7 +134,7 @@ class _Behind:
                 self._first = tick, record.timestamp
 
 
-def records_kept(place: FilePlace, verified: Verified, partition: int) -> Iterator[list[Kept]]:
+def records_kept(place: FilePlace, verified: Verified, partition: int) -> Iterator[list[ArchivedRecord]]:
     """The records of a partition in order, one list per piece. Damaged pieces are noted in `verified` and skipped.
 
     An archiver may replace pieces by a larger one meanwhile; then reading goes on in that one, without repeats.

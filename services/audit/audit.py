@@ -21,9 +21,9 @@ from services.audit.beginning import begin_at_checkpoint
 from services.audit.checkpoint import Checkpoint, Seal, keep
 from services.audit.conservation import sum_of_residues
 from services.audit.foreign import foreign_records
-from services.audit.hashes import Behind, digest_of, first_difference
-from services.audit.partition_audit import PartitionAudit, Proved, Schemas, Stretch
-from services.audit.proving import Plan, checkpoint_of, earlier_checkpoints, other_history, plan_of
+from services.audit.hashes import StaleRoots, digest_of, first_difference
+from services.audit.partition_audit import PartitionAudit, PartitionProved, Schemas, Stretch
+from services.audit.proving import AuditPlan, checkpoint_of, earlier_checkpoints, other_history, plan_of
 from services.audit.report import Report
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
@@ -174,21 +174,23 @@ class _Run:
                 connection, self.cluster, self.seal, self.generations, plan.stretches, proved, state
             )
 
-    async def _behind(self, partitions: range) -> Behind:
+    async def _behind(self, partitions: range) -> StaleRoots:
         rows = await self.snapshot.fetch(due.ROOTS_BEHIND, list(partitions))
-        return Behind(
+        return StaleRoots(
             lines=frozenset(row["root_id"] for row in rows if not row["has_lines"]),
             outlooks=frozenset(row["root_id"] for row in rows),
         )
 
-    async def _prove(self, stretches: Sequence[Stretch], behind: frozenset[str], progress: Progress) -> list[Proved]:
+    async def _prove(
+        self, stretches: Sequence[Stretch], behind: frozenset[str], progress: Progress
+    ) -> list[PartitionProved]:
         """The result of each partition; they are folded in as many processes as their records are worth."""
         shared = await self.snapshot.fetchval(_SHARE)
         postgres, origins = self.postgres, self.generations.origins
         work = PartitionAudit(postgres.url, postgres.role, self.cluster, origins, self.schemas, behind, shared)
         return await run_apart(work, stretches, processes_for(stretches, self.processes), progress)
 
-    async def _plan(self, from_checkpoint: bool) -> Plan:
+    async def _plan(self, from_checkpoint: bool) -> AuditPlan:
         """The stretches to fold: from a valid checkpoint if that is wanted, else from the beginning."""
         positions = await read_positions(self.snapshot, range(self.generations.partitions))
         if self.seal is None:

@@ -29,7 +29,7 @@ from services.store.generations import Generations
 
 
 # The reason why an audit does not begin at a checkpoint.
-class Refused(Worded):
+class CheckpointRefused(Worded):
     """{why}"""
 
     #: Whether somebody must look into it. The other reasons are expected after a new release or with a new key.
@@ -40,7 +40,7 @@ class Refused(Worded):
 
 
 # A reason to suspect that the checkpoint, or the data that it covers, was changed.
-class Suspicious(Refused):
+class Suspicious(CheckpointRefused):
     """{why}"""
 
     suspicious = True
@@ -53,7 +53,7 @@ async def begin_at_checkpoint(
     generations: Generations,
     positions: Mapping[int, Position],
     schema: str,
-) -> Checkpoint | Refused:
+) -> Checkpoint | CheckpointRefused:
     """Fill an empty schema with the rows of the newest checkpoint, if it is valid; else the schema stays empty.
 
     `positions` are those of the live read models, up to which the audit will fold. Nothing in Postgres is trusted: data
@@ -73,39 +73,39 @@ async def begin_at_checkpoint(
             # One transaction, so that wrong rows are rolled back.
             async with postgres.transaction(isolation="repeatable_read") as connection:
                 await _fill(connection, checkpoint, schema)
-        except Refused as refused:
+        except CheckpointRefused as refused:
             return refused
     return checkpoint
 
 
 def _read(seal: Seal, token: str | None) -> Checkpoint:
-    """The checkpoint in a token. Raises: Refused."""
+    """The checkpoint in a token. Raises: CheckpointRefused."""
     if token is None:
-        raise Refused("there is none yet")
+        raise CheckpointRefused("there is none yet")
     try:
         return seal.read(token)
     except (OtherKeyError, OtherVersionError) as error:
-        raise Refused(error) from error
+        raise CheckpointRefused(error) from error
     except ForgedError as error:
         raise Suspicious(error) from error
 
 
 def _check_whose(checkpoint: Checkpoint, generations: Generations) -> None:
-    """Check that the checkpoint is of this program, this store and these partitions. Raises: Refused."""
+    """Check that the checkpoint is of this program, this store and these partitions. Raises: CheckpointRefused."""
     if checkpoint.program != program_version():
-        raise Refused("another version of the program made it")
+        raise CheckpointRefused("another version of the program made it")
     if (checkpoint.store, checkpoint.usage) != (generations.commands, generations.usage):
-        raise Refused("store or usage have begun anew since")
+        raise CheckpointRefused("store or usage have begun anew since")
     if checkpoint.by_partition().keys() != set(range(generations.partitions)):
-        raise Refused("it is of other partitions")
+        raise CheckpointRefused("it is of other partitions")
 
 
 def _check_reached(checkpoint: Checkpoint, positions: Mapping[int, Position]) -> None:
-    """Check that the live read models have come as far as the checkpoint. Raises: Refused."""
+    """Check that the live read models have come as far as the checkpoint. Raises: CheckpointRefused."""
     for partition, segment in checkpoint.by_partition().items():
         live = positions.get(partition, Position(partition))
         if live.next_offset < segment.next_offset or live.catalog_offset < segment.catalog_offset:
-            raise Refused(f"the live read models of partition {partition} have not come as far yet")
+            raise CheckpointRefused(f"the live read models of partition {partition} have not come as far yet")
 
 
 async def _check_log(reader: LogReader, checkpoint: Checkpoint) -> None:
@@ -128,12 +128,12 @@ async def _check_log(reader: LogReader, checkpoint: Checkpoint) -> None:
 
 
 async def _fill(connection: Any, checkpoint: Checkpoint, schema: str) -> None:
-    """Copy the checkpoint's rows into the schema, and check their digest. Raises: Refused."""
+    """Copy the checkpoint's rows into the schema, and check their digest. Raises: CheckpointRefused."""
     try:
         there = await copy_state(connection, schema)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, TablesMovedError) as error:
         raise Suspicious(f"the tables that it was made with cannot be read: {error}") from error
     if not there:
-        raise Refused("the tables that it was made with are gone")
+        raise CheckpointRefused("the tables that it was made with are gone")
     if await digest_of(connection, schema) != checkpoint.state:
         raise Suspicious("the tables that it was made with are not what was signed")

@@ -39,7 +39,7 @@ SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', 
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class StaleRoots:
     """`lines`: roots whose draws and accrued lines are older than their balances. `outlooks`: roots whose outlooks are
     older, with those of `lines`.
     """
@@ -68,7 +68,7 @@ class Difference:
 
 
 async def first_difference(
-    connection: Any, other: Any, live: str, replay: str, partitions: range, behind: Behind = Behind()
+    connection: Any, other: Any, live: str, replay: str, partitions: range, behind: StaleRoots = StaleRoots()
 ) -> Difference | None:
     """The first difference between two schemas; None if they are equal. `behind`: roots of the live schema whose rows
     lag.

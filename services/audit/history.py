@@ -63,7 +63,7 @@ def _lengths(parts: Sequence[bytes | None]) -> list[int]:
     return [_NONE if part is None else len(part) for part in parts] if missing else list(map(len, parts))  # type: ignore[arg-type]
 
 
-class History:
+class RangeDigests:
     """Digests of several ranges of one partition. The ranges may overlap; records are taken once, in order."""
 
     def __init__(self, ranges: Iterable[Range]) -> None:

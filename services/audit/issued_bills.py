@@ -27,14 +27,14 @@ SELECT organization, record FROM (
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedBill:
     """An issued bill to derive again."""
 
     organization: str
     bill: BillIssued
 
 
-async def issued_bills(connection: Any, schema: str, partition: int, start: int = 0) -> AsyncIterator[Issued]:
+async def issued_bills(connection: Any, schema: str, partition: int, start: int = 0) -> AsyncIterator[IssuedBill]:
     """The bills of a partition that were issued at offset `start` or later, ordered by the positions that they were
     settled at, because a log is folded in one direction only.
 
@@ -46,10 +46,10 @@ async def issued_bills(connection: Any, schema: str, partition: int, start: int 
         assert isinstance(bill, BillIssued)
         whole = await bill_as_issued(connection, row["organization"], bill.bill_id) if bill.lines_before else bill
         assert whole is not None
-        yield Issued(row["organization"], whole)
+        yield IssuedBill(row["organization"], whole)
 
 
-async def derive_again(projection: Projection, issued: Issued) -> str | None:
+async def derive_again(projection: Projection, issued: IssuedBill) -> str | None:
     """The difference between the bill and what follows from the folded log; None if there is none. The projection has
     folded exactly up to the bill's positions.
     """
@@ -58,7 +58,7 @@ async def derive_again(projection: Projection, issued: Issued) -> str | None:
     return _differs(bill, family_of(projection, state))
 
 
-async def derive_again_from_past(projection: Projection, reader: LogReader, issued: Issued) -> str | None:
+async def derive_again_from_past(projection: Projection, reader: LogReader, issued: IssuedBill) -> str | None:
     """The same for a bill whose positions the projection has already passed. Everything folded must be written
     before.
     """

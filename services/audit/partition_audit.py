@@ -12,8 +12,8 @@ from events.absent import only_given
 from events.facts.usage import RecordMark
 from events.sources import Origins
 from services.audit.conservation import unexplained
-from services.audit.history import History, Range
-from services.audit.issued_bills import Issued, derive_again, derive_again_from_past, issued_bills
+from services.audit.history import Range, RangeDigests
+from services.audit.issued_bills import IssuedBill, derive_again, derive_again_from_past, issued_bills
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres, Role, open_postgres
 from services.projection.apart import Progress
@@ -55,7 +55,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class PartitionProved:
     """The result for one partition: the number of derived bills, the first difference, the unexplained money, the mark
     of the last record, and digests by range of the log.
     """
@@ -84,7 +84,7 @@ class PartitionAudit:
     behind: frozenset[str]
     snapshot: str
 
-    async def run(self, stretch: Stretch, progress: Progress) -> Proved:
+    async def run(self, stretch: Stretch, progress: Progress) -> PartitionProved:
         """Fold the stretch, and derive each bill on the way. The catalog is folded once for each partition, because
         each partition stopped at another offset of it.
         """
@@ -96,15 +96,15 @@ class PartitionAudit:
             await use_schema(snapshot, self.schemas.live)
             return await self._prove(postgres, snapshot, stretch, progress)
 
-    async def _prove(self, postgres: Postgres, snapshot: Any, stretch: Stretch, progress: Progress) -> Proved:
+    async def _prove(self, postgres: Postgres, snapshot: Any, stretch: Stretch, progress: Progress) -> PartitionProved:
         ranges = [*stretch.ranges, (stretch.start, stretch.end)]
-        history = History(ranges)
+        history = RangeDigests(ranges)
         #: Counts bills by their difference; None counts those without any.
         told = Counter[str | None]()
         async with LogReader(self.cluster) as side, LogReader(self.cluster) as main:
             projection = Projection(FixedTarget(postgres, self.schemas.scratch), side, self.origins)
             await projection.load([stretch.partition], catalog_end=stretch.start_catalog)
-            before: list[Issued] = []
+            before: list[IssuedBill] = []
             async for issued in issued_bills(snapshot, self.schemas.live, stretch.partition, stretch.start):
                 at = issued.bill.positions
                 if at.log < stretch.start or at.catalog < stretch.start_catalog:
@@ -121,11 +121,11 @@ class PartitionAudit:
         history.reach(stretch.end)
         digests = only_given({range: history.digest(*range) for range in ranges})
         difference = next(filter(None, told), None)
-        return Proved(stretch.partition, told.total(), difference, left_over, mark, digests)
+        return PartitionProved(stretch.partition, told.total(), difference, left_over, mark, digests)
 
 
 async def _fold(
-    projection: Projection, main: LogReader, end: int, catalog_end: int, history: History, progress: Progress
+    projection: Projection, main: LogReader, end: int, catalog_end: int, history: RangeDigests, progress: Progress
 ) -> None:
     """Fold up to these positions in memory; large ranges are written on the way.
 

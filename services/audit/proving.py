@@ -7,10 +7,10 @@ from typing import Any
 
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
-from services.audit.beginning import Refused
+from services.audit.beginning import CheckpointRefused
 from services.audit.checkpoint import Checkpoint, Seal, Segment, next_number, program_version, published_tokens
 from services.audit.history import SCHEME, digest_between
-from services.audit.partition_audit import Proved, Stretch
+from services.audit.partition_audit import PartitionProved, Stretch
 from services.kafka import Cluster, LogReader
 from services.store.generations import Generations
 
@@ -30,7 +30,7 @@ async def earlier_checkpoints(cluster: Cluster, seal: Seal, generations: Generat
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class AuditPlan:
     """The stretches that an audit folds, from the checkpoint `begun`, or from the beginning. `refused`: why a wanted
     checkpoint was not used.
 
@@ -40,7 +40,7 @@ class Plan:
     stretches: Sequence[Stretch]
     begun: Checkpoint | None = None
     earlier: Sequence[Checkpoint] = ()
-    refused: Refused | None = None
+    refused: CheckpointRefused | None = None
 
     @property
     def events(self) -> int:
@@ -58,8 +58,8 @@ def plan_of(
     begun: Checkpoint | None = None,
     *,
     earlier: Sequence[Checkpoint] = (),
-    refused: Refused | None = None,
-) -> Plan:
+    refused: CheckpointRefused | None = None,
+) -> AuditPlan:
     """The plan for folding each partition up to these positions."""
     stretches = []
     for partition, position in sorted(positions.items()):
@@ -70,10 +70,10 @@ def plan_of(
         stretches.append(
             Stretch(partition, start, start_catalog, position.next_offset, position.catalog_offset, within)
         )
-    return Plan(stretches, begun, earlier, refused)
+    return AuditPlan(stretches, begun, earlier, refused)
 
 
-def other_history(cluster: Cluster, earlier: Sequence[Checkpoint], proved: Sequence[Proved]) -> str | None:
+def other_history(cluster: Cluster, earlier: Sequence[Checkpoint], proved: Sequence[PartitionProved]) -> str | None:
     """The first place where the log differs from what an earlier checkpoint covers; None if it is the same as far as it
     was read.
     """
@@ -95,7 +95,7 @@ async def checkpoint_of(
     seal: Seal,
     generations: Generations,
     stretches: Sequence[Stretch],
-    proved: Sequence[Proved],
+    proved: Sequence[PartitionProved],
     state: str,
 ) -> Checkpoint:
     """The checkpoint of an audit that passed; `state` is the digest of the rows that it filled."""
@@ -117,7 +117,7 @@ async def checkpoint_of(
     )
 
 
-def _segment(stretch: Stretch, proved: Proved) -> Segment:
+def _segment(stretch: Stretch, proved: PartitionProved) -> Segment:
     return Segment(
         partition=stretch.partition,
         start=stretch.start,

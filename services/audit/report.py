@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from events.decimals import plain
-from services.audit.beginning import Refused
+from services.audit.beginning import CheckpointRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Report:
     #: The checkpoint from which it continued; None: it began at the beginning, and `refused` says why a checkpoint was
     #: not used.
     since: int | None = None
-    refused: Refused | None = None
+    refused: CheckpointRefused | None = None
     #: The checkpoint that was kept of it.
     kept: int | None = None
 

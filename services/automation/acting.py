@@ -15,7 +15,7 @@ from events.resources.automation import BILL, TOP_UP
 from projections.readmodels import alerts_due
 from services.automation.acts import Due
 from services.automation.billing_ahead import BillerAhead
-from services.automation.topping_up import TopUps
+from services.automation.topping_up import RuleTopUps
 from services.interruptions import INTERRUPTIONS
 from services.postgres import Postgres
 from services.readside.live import reading_live
@@ -81,7 +81,7 @@ class RuleActor:
 
 def top_ups(postgres: Postgres, generations: Callable[[], Generations]) -> RuleActor:
     """The actor for automatic top-ups."""
-    return RuleActor(postgres, TOP_UP, TopUps(postgres, generations).act, TOP_UPS)
+    return RuleActor(postgres, TOP_UP, RuleTopUps(postgres, generations).act, TOP_UPS)
 
 
 def bills_ahead(postgres: Postgres, generations: Callable[[], Generations]) -> RuleActor:

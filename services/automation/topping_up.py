@@ -7,7 +7,7 @@ from events.actors import rule as rule_actor
 from events.facts.automation import AutomaticRuleActed
 from events.resources.automation import AutomaticTopUp
 from projections.alerts.rules import top_up_rule
-from projections.entities import AccountEntity, Entity, Fund
+from projections.entities import AccountEntity, Entity, FundEntity
 from projections.resources import Resources
 from services.automation.acts import Due, acted, placed
 from services.commands.automation_rules import top_up_commands
@@ -20,7 +20,7 @@ from services.store.streams import stream_of_alert
 from services.store.view import get
 
 
-class TopUps:
+class RuleTopUps:
     """Runs the top-ups of rules."""
 
     def __init__(self, postgres: Postgres, generations: Callable[[], Generations]) -> None:
@@ -37,7 +37,7 @@ class TopUps:
             kind = "commitment" if rule.body.commitment_id else "balance"
             fund = await get(connection, organization, kind, due.subject_id)
             account = await get(connection, organization, "account", due.account_id)
-            if not isinstance(fund, Fund) or _is_behind(due, fund):
+            if not isinstance(fund, FundEntity) or _is_behind(due, fund):
                 return None
             if not isinstance(account, AccountEntity):
                 return None
@@ -48,7 +48,7 @@ class TopUps:
         return fact
 
     async def _decided(
-        self, connection: Any, resources: Resources, rule: Entity[AutomaticTopUp], fund: Fund, due: Due
+        self, connection: Any, resources: Resources, rule: Entity[AutomaticTopUp], fund: FundEntity, due: Due
     ) -> AutomaticRuleActed:
         """Do all of it; if any part is refused, nothing."""
         assert due.remaining is not None
@@ -64,7 +64,7 @@ class TopUps:
         return acted(due, rule, due.remaining, amount=rule.body.amount)
 
 
-def _is_behind(due: Due, fund: Fund) -> bool:
+def _is_behind(due: Due, fund: FundEntity) -> bool:
     """Whether it has a fact that was not projected when the rule was evaluated: the rule will then be evaluated
     again.
     """

@@ -18,7 +18,7 @@ from events.facts.bills import BillDropped, BillFact, BillIssued
 from projections.resources import Resources
 from projections.settlement import DraftBill, Family, PendingBill, draft_bills
 from services.billing.issuing import ATTEMPTS, BillContentionError, Settled, append_page, issued_bill, opened_or_moved
-from services.billing.life import BillIsEmpty, BillLife, BillMoved, load_life
+from services.billing.life import BillIsEmpty, BillLife, BillTotalMoved, load_life
 from services.billing.selection import BillRequest
 from services.commands.refused import UnknownResource
 from services.concurrency import Turns, compute
@@ -87,14 +87,14 @@ async def approve_bill(
 ) -> bool:
     """Issue a pending bill under its id, for the actor, if its total equals `seen`; False: it was issued before.
 
-    Raises: UnknownResource, BillIsEmpty, BillMoved, BillContentionError.
+    Raises: UnknownResource, BillIsEmpty, BillTotalMoved, BillContentionError.
     """
 
     def decide(pending: Pending) -> BillIssued:
         if (issued := _issued(organization, pending)) is None:
             raise BillIsEmpty(id=bill_id)
         if seen not in (None, issued.total):
-            raise BillMoved(id=bill_id, total=issued.total, seen=seen)
+            raise BillTotalMoved(id=bill_id, total=issued.total, seen=seen)
         return issued
 
     _, fact = await _decided(postgres, waiter, organization, bill_id, decide, now, None, actor)

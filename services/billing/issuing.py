@@ -14,7 +14,7 @@ from uuid import uuid4
 from events.bill_parts import divided
 from events.facts.bills import BillFact, BillIssued, BillMoved, BillOpened
 from projections.settlement import DraftBill, draft_bills, issue
-from services.billing.selection import BillRequest, Target
+from services.billing.selection import BillRequest, FamilyToSettle
 from services.concurrency import compute
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
@@ -62,12 +62,12 @@ class Settled:
         return cls(loaded.organization, loaded.root_id, account_id, version, partition, numbering, tuple(facts))
 
 
-async def settle_page(postgres: Postgres, request: BillRequest, targets: Sequence[Target]) -> list[Settled]:
+async def settle_page(postgres: Postgres, request: BillRequest, targets: Sequence[FamilyToSettle]) -> list[Settled]:
     """Settle these families as they are in one snapshot; families without due amounts are left out."""
     # A family that is missing was created after the run began.
     page = await load_page(postgres, request.organization, [target.root_id for target in targets])
     settled: list[Settled] = []
-    left: Sequence[Target] = [target for target in targets if target.root_id in page]
+    left: Sequence[FamilyToSettle] = [target for target in targets if target.root_id in page]
     while left:  # other work of the organization gets its turn in between
         done, left = await compute(request.organization, _settle_some, request, page, left)
         settled += done
@@ -75,8 +75,8 @@ async def settle_page(postgres: Postgres, request: BillRequest, targets: Sequenc
 
 
 def _settle_some(
-    request: BillRequest, page: Mapping[str, LoadedFamily], targets: Sequence[Target]
-) -> tuple[list[Settled], Sequence[Target]]:
+    request: BillRequest, page: Mapping[str, LoadedFamily], targets: Sequence[FamilyToSettle]
+) -> tuple[list[Settled], Sequence[FamilyToSettle]]:
     """The first of these families, at least one, and the rest once TURN_SECONDS are over."""
     settled, over = [], time.monotonic() + TURN_SECONDS
     for number, target in enumerate(targets, start=1):
@@ -109,7 +109,9 @@ async def issue_page(
         if not moved:
             return
         await waiter.until_commands_projected()
-        page = await settle_page(postgres, request, [Target(family.root_id, family.account_id) for family in moved])
+        page = await settle_page(
+            postgres, request, [FamilyToSettle(family.root_id, family.account_id) for family in moved]
+        )
     raise BillContentionError(page[0].root_id)
 
 

@@ -52,7 +52,7 @@ class BillIsEmpty(CommandError):
     """bill {id} has no lines: nothing is due for it any more; delete it, or recalculate it"""
 
 
-class BillMoved(CommandError):
+class BillTotalMoved(CommandError):
     """billTotal: bill {id} comes to {total} now, not to {seen}"""
 
 

@@ -13,7 +13,7 @@ from events.facts.bills import BillFact
 from services.billing.approving import recalculate_bill
 from services.billing.issuing import Settled, issue_page, settle_page
 from services.billing.jobs import BILL_JOBS, BillJob, Done, Failure, move_job, note_done
-from services.billing.selection import BillRequest, Selection, Target, count, pages, selection_of
+from services.billing.selection import BillRequest, FamilyToSettle, Selection, count, pages, selection_of
 from services.commands.refused import UnknownResource
 from services.concurrency import Turns, one_ahead
 from services.interruptions import INTERRUPTIONS
@@ -38,7 +38,7 @@ Clock = Callable[[str], Awaitable[datetime]]
 class BilledPage:
     """A page of families, its durable bills, and its permanent failures."""
 
-    targets: Sequence[Target]
+    targets: Sequence[FamilyToSettle]
     facts: Sequence[BillFact]
     failures: Sequence[Failure]
 
@@ -138,14 +138,14 @@ class BillRun:
                     raise page.failures[0].error
 
     async def _pages(
-        self, request: BillRequest, families: AsyncGenerator[list[Target], None]
+        self, request: BillRequest, families: AsyncGenerator[list[FamilyToSettle], None]
     ) -> AsyncGenerator[BilledPage, None]:
         """Each page, billed.
 
         One page is settled while the last is appended: settling uses this process, appending the database.
         """
 
-        def settle(targets: list[Target]) -> Awaitable[list[Settled]]:
+        def settle(targets: list[FamilyToSettle]) -> Awaitable[list[Settled]]:
             return settle_page(self._postgres, request, targets)
 
         async with aclosing(one_ahead(families, settle)) as ahead:
@@ -153,7 +153,7 @@ class BillRun:
                 yield await self._bill(request, targets, settling)
 
     async def _bill(
-        self, request: BillRequest, targets: Sequence[Target], settling: Awaitable[list[Settled]]
+        self, request: BillRequest, targets: Sequence[FamilyToSettle], settling: Awaitable[list[Settled]]
     ) -> BilledPage:
         """Append the results of a page. If any of it fails, each family is billed alone, so that a failure affects no
         other; families that the page had already billed have nothing due then.

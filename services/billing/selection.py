@@ -55,7 +55,7 @@ class UnknownAccountError(Worded, ExpectedFailure):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class FamilyToSettle:
     """A family to settle, and its only account to bill, if not all are."""
 
     root_id: str
@@ -101,7 +101,7 @@ async def count(connection: Any, organization: str, selection: Selection) -> int
 
 async def pages(
     postgres: Postgres, organization: str, selection: Selection, *, missing_ok: bool = False
-) -> AsyncGenerator[list[Target], None]:
+) -> AsyncGenerator[list[FamilyToSettle], None]:
     """The families page by page. Raises: UnknownAccountError, unless accounts may be missing."""
     if selection.account_ids:
         targets = await _named(postgres, organization, selection.account_ids, missing_ok)
@@ -118,7 +118,7 @@ async def pages(
     for after, last in legs:
         page = await _page(postgres, organization, after, last)
         while page:
-            yield [Target(root) for root in page if frequent is None or root in frequent]
+            yield [FamilyToSettle(root) for root in page if frequent is None or root in frequent]
             page = await _page(postgres, organization, page[-1], last)
 
 
@@ -143,13 +143,15 @@ async def _page(postgres: Postgres, organization: str, after: str, last: str | N
     return page
 
 
-async def _named(postgres: Postgres, organization: str, account_ids: Sequence[str], missing_ok: bool) -> list[Target]:
+async def _named(
+    postgres: Postgres, organization: str, account_ids: Sequence[str], missing_ok: bool
+) -> list[FamilyToSettle]:
     async with postgres.connection() as connection:
         rows = await connection.fetch(_ROOTS_OF, organization, list(account_ids))
     roots = {row["id"]: row["root_id"] for row in rows}
     if not missing_ok and (unknown := [id for id in account_ids if id not in roots]):
         raise UnknownAccountError(organization, unknown[0])
-    return [Target(roots[id], id) for id in dict.fromkeys(account_ids) if id in roots]
+    return [FamilyToSettle(roots[id], id) for id in dict.fromkeys(account_ids) if id in roots]
 
 
 async def _frequent(connection: Any, organization: str, selection: Selection) -> set[str] | None:

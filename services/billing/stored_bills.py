@@ -24,7 +24,7 @@ from services.readside.live import reading_live
 from services.readside.past.cut import BILL_IS_KNOWN, Cut, facts_known
 from services.readside.past.known_family import KnownFamily, load_known
 from services.readside.waiter import Waiter
-from services.store.listing import Condition, Search
+from services.store.listing import Search, SqlCondition
 
 _BILLS = """
 SELECT bill_id, bill::text, status, version, locked_at, opened_at, issued_at, position,
@@ -47,7 +47,7 @@ class StoredBill:
     position: int
 
 
-def newest_first(conditions: Sequence[Condition], size: int) -> Search:
+def newest_first(conditions: Sequence[SqlCondition], size: int) -> Search:
     """The newest bills that fulfil all conditions."""
     return Search(tuple(conditions), all_of=True, order="position", ascending=False, offset=0, size=size)
 
@@ -127,7 +127,9 @@ async def bills_known(postgres: Postgres, organization: str, wanted: Search, cut
     Raises errors of the search's conditions.
     """
     arguments: list[Any] = [organization]
-    as_known = Search((*wanted.conditions, Condition(BILL_IS_KNOWN, list(cut.offsets))), True, "position", False, 0, 0)
+    as_known = Search(
+        (*wanted.conditions, SqlCondition(BILL_IS_KNOWN, list(cut.offsets))), True, "position", False, 0, 0
+    )
     query = f"{_BILLS_KNOWN}{as_known.placed(arguments)} ORDER BY position DESC LIMIT {wanted.size}"
     async with reading_live(postgres) as connection:
         return [(row["bill_id"], row["position"]) for row in await connection.fetch(query, *arguments)]

@@ -15,7 +15,7 @@ from events.facts.commitments import BalanceTransacted, CommitmentToppedUp
 from events.resources.automation import AutomaticTopUp
 from events.resources.balances import BalanceTransaction
 from events.resources.charges import AccountCharge
-from projections.entities import BalanceEntity, CommitmentEntity, Entity, Fund
+from projections.entities import BalanceEntity, CommitmentEntity, Entity, FundEntity
 from projections.resources import Resources
 from services.commands.checks import check_precision
 from services.commands.messages import ByRule, Command, CreateResource, TopUpCommitment, TransactBalance
@@ -46,12 +46,14 @@ def check_top_up(resources: Resources, body: AutomaticTopUp) -> None:
         raise InvalidField(field="maxAmount", rule="must not be less than amount, or nothing is ever paid in")
 
 
-def _check_currency(body: AutomaticTopUp, fund: Fund) -> None:
+def _check_currency(body: AutomaticTopUp, fund: FundEntity) -> None:
     if fund.body.currency != body.currency:
         raise InvalidField(field="currency", rule=f"must be {fund.body.currency}, that of what is topped up")
 
 
-def top_up_commands(rule: Entity[AutomaticTopUp], fund: Fund, day: date, act_id: str, now: datetime) -> list[Command]:
+def top_up_commands(
+    rule: Entity[AutomaticTopUp], fund: FundEntity, day: date, act_id: str, now: datetime
+) -> list[Command]:
     """The commands for the rule's commitment or balance on a day of the account's zone.
 
     `act_id` identifies the act: ids of everything it makes follow from it, whichever process makes it. Raises:
@@ -73,7 +75,7 @@ def top_up_commands(rule: Entity[AutomaticTopUp], fund: Fund, day: date, act_id:
     return commands
 
 
-def _check_bounds(rule: Entity[AutomaticTopUp], fund: Fund, day: date) -> None:
+def _check_bounds(rule: Entity[AutomaticTopUp], fund: FundEntity, day: date) -> None:
     """Check the rule's limits for the calendar month of the day; only its own top-ups count."""
     body, facts = rule.body, fund.top_ups if isinstance(fund, CommitmentEntity) else fund.transactions
     times, amount = paid_in(facts, rule.id, day)

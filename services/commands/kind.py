@@ -14,7 +14,7 @@ from events.facts import FACTS
 from events.facts.base import Fact
 from events.resources.base import Resource
 from events.resources.notifications import OF_WINDOWS
-from projections.entities import Entity, Fund
+from projections.entities import Entity, FundEntity
 from projections.resources import ATTRIBUTES, ENTITIES, Resources
 from services.commands.filters import Filter
 
@@ -150,7 +150,7 @@ class Kind:
     @property
     def is_fund(self) -> bool:
         """Whether money stands in it and is drawn from it: settlement derives how it stands."""
-        return issubclass(self.entity, Fund)
+        return issubclass(self.entity, FundEntity)
 
     @property
     def is_account(self) -> bool:

@@ -45,7 +45,7 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class KindRules:
     """The rules of one kind. Each raises CommandError; the body's references are loaded before it runs."""
 
     check: Callable[[Resources, Asked], None] = lambda resources, asked: None
@@ -58,7 +58,7 @@ class Rules:
     needs: tuple[Need, ...] = ()
 
 
-def rules_of(model: type[Resource]) -> Rules:
+def rules_of(model: type[Resource]) -> KindRules:
     """The rules of the kind with this body."""
     return RULES.get(model, _NONE)
 
@@ -74,58 +74,58 @@ def _aggregation_goes(resources: Resources, current: Any, command: DeleteResourc
     return {}
 
 
-_NONE = Rules()
-_OF_FEES = Rules(updated=catalog_rules.fee_dates)
-_OF_SCHEDULE = Rules(
+_NONE = KindRules()
+_OF_FEES = KindRules(updated=catalog_rules.fee_dates)
+_OF_SCHEDULE = KindRules(
     lambda resources, asked: schedule_rules.check_schedule(resources, asked.body),
     updated=schedule_rules.changed,
     deleted=schedule_rules.ended,
     needs=(ItsBalance(),),
 )
-RULES: dict[type[Resource], Rules] = {
-    Meter: Rules(
+RULES: dict[type[Resource], KindRules] = {
+    Meter: KindRules(
         lambda resources, asked: catalog_rules.check_meter(resources, asked.body, asked.current),
         needs=(Referring(("aggregation",)),),
     ),
-    Aggregation: Rules(_of_aggregation, deleted=_aggregation_goes, needs=(Naming("compoundAggregation"),)),
-    CompoundAggregation: Rules(
+    Aggregation: KindRules(_of_aggregation, deleted=_aggregation_goes, needs=(Naming("compoundAggregation"),)),
+    CompoundAggregation: KindRules(
         lambda resources, asked: catalog_rules.check_compound(resources, asked.body),
         needs=(Named("aggregation", lambda body: catalog_rules.codes_in(body.calculation)),),
     ),
     PlanTemplate: _OF_FEES,
     Plan: _OF_FEES,
     PlanGroup: _OF_FEES,
-    Pricing: Rules(lambda resources, asked: catalog_rules.check_pricing(resources, asked.body)),
-    CounterPricing: Rules(lambda _, asked: check_term(asked.body.start_date, asked.body.end_date, ZONE_OF_PRICES)),
-    PlanGroupLink: Rules(
+    Pricing: KindRules(lambda resources, asked: catalog_rules.check_pricing(resources, asked.body)),
+    CounterPricing: KindRules(lambda _, asked: check_term(asked.body.start_date, asked.body.end_date, ZONE_OF_PRICES)),
+    PlanGroupLink: KindRules(
         lambda resources, asked: catalog_rules.check_link(resources, asked.id, asked.body), needs=(OnPlanGroup(),)
     ),
-    Account: Rules(
+    Account: KindRules(
         lambda resources, asked: account_rules.check_account(resources, asked.body, asked.current),
         created=lambda resources, asked, partitions: account_rules.for_life(
             resources, asked.id, asked.body, partitions
         ),
         needs=(Siblings(),),
     ),
-    AccountPlan: Rules(
+    AccountPlan: KindRules(
         lambda resources, asked: account_rules.check_account_plan(resources, asked.id, asked.body),
         needs=(AccountPlans(),),
     ),
-    Commitment: Rules(
+    Commitment: KindRules(
         lambda resources, asked: commitment_rules.check_commitment(resources, asked.body, asked.current),
         created=lambda resources, asked, _: commitment_rules.grid_of(resources, asked.body, None),
         updated=commitment_rules.regrid,
         needs=(AccountPlans(of_parent=True, of=lambda body: body.kind == "MINIMUM"),),
     ),
-    Balance: Rules(
+    Balance: KindRules(
         lambda resources, asked: commitment_rules.check_balance(resources, asked.body, asked.current),
         needs=(Referring(SCHEDULES),),
     ),
     BalanceTransactionSchedule: _OF_SCHEDULE,
     BalanceChargeSchedule: _OF_SCHEDULE,
-    AccountCharge: Rules(lambda resources, asked: commitment_rules.check_charge(resources, asked.body)),
-    BillConfig: Rules(lambda _, asked: check_lock_date(asked.body, asked.current)),
-    NotificationConfiguration: Rules(lambda _, asked: check_rule(asked.body)),
-    AutomaticTopUp: Rules(lambda resources, asked: check_top_up(resources, asked.body)),
-    Webhook: Rules(lambda _, asked: check_webhook(asked.body)),
+    AccountCharge: KindRules(lambda resources, asked: commitment_rules.check_charge(resources, asked.body)),
+    BillConfig: KindRules(lambda _, asked: check_lock_date(asked.body, asked.current)),
+    NotificationConfiguration: KindRules(lambda _, asked: check_rule(asked.body)),
+    AutomaticTopUp: KindRules(lambda resources, asked: check_top_up(resources, asked.body)),
+    Webhook: KindRules(lambda _, asked: check_webhook(asked.body)),
 }

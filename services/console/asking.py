@@ -24,7 +24,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
-class Refused(Worded):
+class ApiRefused(Worded):
     """{message}"""
 
     def __init__(self, status: int, message: str) -> None:
@@ -53,24 +53,24 @@ class Asking:
     correlation: str
 
     async def get(self, *parts: str, **query: Any) -> Any:
-        """The answer of a GET, with exact numbers; parameters that are None are left out. Raises: Refused."""
+        """The answer of a GET, with exact numbers; parameters that are None are left out. Raises: ApiRefused."""
         given = only_given(query)
         return document_of(await self._called("GET", parts, params=given))
 
     async def send(self, method: str, *parts: str, body: Any = None, once: str | None = None, **query: Any) -> Any:
         """The answer of a command, or of a query with a body. `once`: an idempotency key, so that a repeated request is
-        carried out once. Raises: Refused.
+        carried out once. Raises: ApiRefused.
         """
         headers = {"content-type": "application/json"} | ({"idempotency-key": once} if once else {})
         content = b"" if body is None else _ENCODER.encode(body)
         return document_of(await self._called(method, parts, content=content, headers=headers, params=query))
 
     async def bytes_of(self, *parts: str) -> bytes:
-        """An answer that is not JSON. Raises: Refused."""
+        """An answer that is not JSON. Raises: ApiRefused."""
         return (await self.file_of(*parts)).content
 
     async def file_of(self, *parts: str, **query: str) -> httpx.Response:
-        """An answer that is not JSON, with its headers. Raises: Refused."""
+        """An answer that is not JSON, with its headers. Raises: ApiRefused."""
         return await self._called("GET", parts, params=query)
 
     async def health(self) -> Any:
@@ -83,7 +83,7 @@ class Asking:
         url = path_of("organizations", self.organization, *parts)
         answer = await self.calls.request(method, url, headers=headers, **options)
         if answer.status_code != 200:
-            raise Refused(answer.status_code, _message_of(answer))
+            raise ApiRefused(answer.status_code, _message_of(answer))
         return answer
 
     def _headers(self) -> dict[str, str]:
@@ -113,18 +113,18 @@ class Missing:
 async def or_missing(request: Awaitable[Any]) -> Any:
     """The answer, or why it is missing. If the visitor is no longer signed in (401), the whole page is refused.
 
-    Raises: Refused.
+    Raises: ApiRefused.
     """
     try:
         return await request
-    except Refused as error:
+    except ApiRefused as error:
         if error.status == 401:
             raise
         return Missing(error.status, str(error))
 
 
 async def together(**requests: Awaitable[Any]) -> dict[str, Any]:
-    """The answers of all requests by name; the requests run at the same time. Raises: Refused, the first that
+    """The answers of all requests by name; the requests run at the same time. Raises: ApiRefused, the first that
     occurs.
     """
     answers = await asyncio.gather(*requests.values())

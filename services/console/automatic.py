@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from services.console.asking import Asking, Refused, together
+from services.console.asking import ApiRefused, Asking, together
 from services.console.visits import Form, Visit
 
 #: The API's path for each kind of rule, by the kind's name in addresses.
@@ -50,10 +50,10 @@ async def _page(visit: Visit, status: int = 200, refused: str = "") -> Response:
 
 
 def _named(visit: Visit) -> tuple[str, str, str]:
-    """The account, the kind and the id of the rule that the address names. Raises: Refused."""
+    """The account, the kind and the id of the rule that the address names. Raises: ApiRefused."""
     params = visit.request.path_params
     if params["kind"] not in KINDS:
-        raise Refused(404, "there is no such kind of rule")
+        raise ApiRefused(404, "there is no such kind of rule")
     return params["account"], params["kind"], params["rule"]
 
 
@@ -65,8 +65,8 @@ async def switch(visit: Visit, form: Form) -> Response:
         body = rule | {"active": form.get("active") == "true", "version": int(form.get("version", ""))}
         await visit.asking.send("PUT", KINDS[kind], id, body=body)
     except ValueError as error:
-        raise Refused(400, "the version is missing") from error
-    except Refused as error:
+        raise ApiRefused(400, "the version is missing") from error
+    except ApiRefused as error:
         if error.status != 409:
             raise
         return await _page(visit, 409, str(error))
@@ -140,7 +140,7 @@ async def make(visit: Visit, form: Form) -> Response:
         body |= {"chargeDescription": given["chargeDescription"]} if given["chargeDescription"] else {}
     try:
         made = await visit.asking.send("POST", KINDS[kind], body=body, once=form.get("once"))
-    except Refused as error:
+    except ApiRefused as error:
         if error.status not in (400, 409):
             raise
         return await _new(visit, given, asks=False, status=error.status, problem=str(error))

@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from services.console.asking import Refused
+from services.console.asking import ApiRefused
 from services.console.visits import Form, Visit
 from services.console.wording import exact, read_day
 
@@ -25,7 +25,7 @@ _SHOWN = ("lineItemType", "description", "servicePeriodStartDate", "servicePerio
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenBill:
     """A bill as a visitor saw it, as fields of a form."""
 
     total: Decimal | None
@@ -33,13 +33,13 @@ class Seen:
     version: str
 
     @classmethod
-    def of(cls, bill: dict[str, Any]) -> "Seen":
+    def of(cls, bill: dict[str, Any]) -> "SeenBill":
         """What a page shows of the bill as the API gives it now; the lines as a digest."""
         lines = [[str(line.get(name)) for name in _SHOWN] for line in bill["lineItems"]]
         return cls(bill["billTotal"], blake2b(repr(lines).encode(), digest_size=16).hexdigest(), str(bill["version"]))
 
     @classmethod
-    def sent(cls, form: Form) -> "Seen":
+    def sent(cls, form: Form) -> "SeenBill":
         """The bill as it was shown when the form was written, from the form's fields."""
         return cls(_number(form.get("seen")), form.get("lines", ""), form.get("version", ""))
 
@@ -51,7 +51,7 @@ class Seen:
 
     def shows(self, bill: dict[str, Any]) -> bool:
         """Whether the bill is still as it was seen."""
-        return (self.total, self.lines) == (bill["billTotal"], Seen.of(bill).lines)
+        return (self.total, self.lines) == (bill["billTotal"], SeenBill.of(bill).lines)
 
 
 async def confirm_approval(visit: Visit) -> Response:
@@ -61,7 +61,7 @@ async def confirm_approval(visit: Visit) -> Response:
 
 async def approve(visit: Visit, form: Form) -> Response:
     """Approve the bill, if it is still as it was seen; else ask again."""
-    bill, seen = await _bill(visit), Seen.sent(form)
+    bill, seen = await _bill(visit), SeenBill.sent(form)
     if bill["status"] != "PENDING" and seen.total == bill["billTotal"]:  # the form was sent twice
         return visit.go("bills", bill["id"])
     if bill["status"] != "PENDING" or not seen.shows(bill):
@@ -69,7 +69,7 @@ async def approve(visit: Visit, form: Form) -> Response:
     body = {"status": "APPROVED", "billTotal": seen.total}
     try:
         await visit.asking.send("PUT", "bills", bill["id"], "status", body=body)
-    except Refused as error:
+    except ApiRefused as error:
         if error.status != 409:
             raise
         return await _asked_again(visit, "approve.html", await _bill(visit), seen, str(error))
@@ -83,7 +83,7 @@ async def confirm_recalculation(visit: Visit) -> Response:
 
 async def recalculate(visit: Visit, form: Form) -> Response:
     """Have a job calculate the bill again, if it is still as it was seen; else ask again."""
-    bill, seen = await _bill(visit), Seen.sent(form)
+    bill, seen = await _bill(visit), SeenBill.sent(form)
     if bill["status"] != "PENDING" or not seen.shows(bill):
         return await _asked_again(visit, "recalculate.html", bill, seen)
     await visit.asking.send("POST", "billjobs", "recalculate", body={"billIds": [bill["id"]]}, once=form.get("once"))
@@ -96,7 +96,7 @@ async def _bill(visit: Visit) -> dict[str, Any]:
 
 
 async def _asked_again(
-    visit: Visit, template: str, bill: dict[str, Any], seen: Seen | None, refused: str = ""
+    visit: Visit, template: str, bill: dict[str, Any], seen: SeenBill | None, refused: str = ""
 ) -> Response:
     """Ask with the bill's present amount. `seen`: the bill as of the previous question, if there was one; `refused`:
     why the API did not do it, shown only if the bill itself has not changed.
@@ -107,7 +107,7 @@ async def _asked_again(
         200 if seen is None else 409,
         bill=bill,
         seen=seen,
-        bears=Seen.of(bill).fields | {"once": token_urlsafe(16)},
+        bears=SeenBill.of(bill).fields | {"once": token_urlsafe(16)},
         refused="" if moved else refused,
     )
 
@@ -119,7 +119,7 @@ async def memo(visit: Visit) -> Response:
 
 
 async def _memo(
-    visit: Visit, bill: dict[str, Any], given: dict[str, str], seen: Seen | None, *, edits: bool = False
+    visit: Visit, bill: dict[str, Any], given: dict[str, str], seen: SeenBill | None, *, edits: bool = False
 ) -> Response:
     """Show the form. `seen`: the bill as of the previous question, if there was one."""
     amount, line = _number(given["amount"]), _line(bill, given["lineId"])
@@ -136,7 +136,7 @@ async def _memo(
         problem=problem,
         asks=whole and not edits,
         seen=seen,
-        bears=Seen.of(bill).fields | {"once": token_urlsafe(16)},
+        bears=SeenBill.of(bill).fields | {"once": token_urlsafe(16)},
     )
 
 
@@ -146,11 +146,11 @@ async def add_memo(visit: Visit, form: Form) -> Response:
     Another version alone is left to the API to judge: the change may be this very line, added by a form that is sent
     twice.
     """
-    bill, seen = await _bill(visit), Seen.sent(form)
+    bill, seen = await _bill(visit), SeenBill.sent(form)
     given = {name: form.get(name, "").strip() for name in _MEMO}
     amount, line = _number(given["amount"]), _line(bill, given["lineId"])
     if not seen.version.isdecimal() or given["kind"] not in KINDS or amount is None or not given["description"]:
-        raise Refused(400, "the amount, or what it is for, is missing")
+        raise ApiRefused(400, "the amount, or what it is for, is missing")
     is_same = bill["status"] != "PENDING" or seen.version != str(bill["version"]) or seen.shows(bill)
     if line is None or not is_same:
         return await _memo(visit, bill, given, seen)
@@ -158,7 +158,7 @@ async def add_memo(visit: Visit, form: Form) -> Response:
         path = ("bills", bill["id"], KINDS[given["kind"]])
         body = _body(bill, line, amount, given["description"])
         await visit.asking.send("POST", *path, body=body, once=form.get("once"), billVersion=seen.version)
-    except Refused as error:
+    except ApiRefused as error:
         if error.status != 409:
             raise
         return await _memo(visit, await _bill(visit), given, seen)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from services.console.asking import Refused, or_missing
+from services.console.asking import ApiRefused, or_missing
 from services.console.visits import Form, Visit
 from services.console.wording import exact
 
@@ -27,7 +27,7 @@ _TEXTS = ("who", "what", "where", "other", "metadata")
 _FIELD = "field."
 
 
-class Said(NamedTuple):
+class FieldSaid(NamedTuple):
     """A field of the event: its map and code, and its content as text, blank if there is none."""
 
     category: str
@@ -140,7 +140,7 @@ async def _tried(visit: Visit, given: Mapping[str, str]) -> tuple[Any, Any, str]
     try:
         maps = _maps(_said(meter, tried, given))
         return tried, await visit.asking.send("POST", "usage", "amend", body=named | maps | {"dryRun": True}), ""
-    except Refused as error:
+    except ApiRefused as error:
         if error.status not in (400, 409):
             raise
         return tried, None, str(error)
@@ -160,23 +160,23 @@ def _reason(given: Mapping[str, str]) -> dict[str, str]:
     return {"reason": text} if (text := given.get("reason", "").strip()) else {}
 
 
-def _said(meter: dict[str, Any], tried: dict[str, Any], given: Mapping[str, str]) -> list[Said]:
+def _said(meter: dict[str, Any], tried: dict[str, Any], given: Mapping[str, str]) -> list[FieldSaid]:
     """Each field of the meter, with the form's value when it amends, else with the event's.
 
     The API shows numbers of all categories in one map.
     """
-    said, amends = list[Said](), given.get("do") == "amend"
+    said, amends = list[FieldSaid](), given.get("do") == "amend"
     for field in meter["dataFields"]:
         category, code = field["category"].lower(), field["code"]
         value = tried["was"].get("measure" if category in _NUMBERS else category, {}).get(code, "")
         stands = exact(value) if isinstance(value, int | Decimal) else str(value)
-        name = Said(category, code, "").key
-        said.append(Said(category, code, given.get(name, "").strip() if amends else stands))
+        name = FieldSaid(category, code, "").key
+        said.append(FieldSaid(category, code, given.get(name, "").strip() if amends else stands))
     return said
 
 
-def _maps(said: Sequence[Said]) -> dict[str, dict[str, Any]]:
-    """The maps of a measurement. Raises: Refused for a text that is not a number."""
+def _maps(said: Sequence[FieldSaid]) -> dict[str, dict[str, Any]]:
+    """The maps of a measurement. Raises: ApiRefused for a text that is not a number."""
     maps: dict[str, dict[str, Any]] = {}
     for said_of in said:
         if said_of.text:
@@ -186,13 +186,13 @@ def _maps(said: Sequence[Said]) -> dict[str, dict[str, Any]]:
     return maps
 
 
-def _number(said: Said) -> Decimal:
+def _number(said: FieldSaid) -> Decimal:
     try:
         value = Decimal(said.text)
     except InvalidOperation:
         value = Decimal("NaN")
     if not value.is_finite():
-        raise Refused(400, f"{said.code} must be a number, with a point before the decimals")
+        raise ApiRefused(400, f"{said.code} must be a number, with a point before the decimals")
     return value
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from services.console.asking import Asking, Missing, or_missing
-from services.console.charts import Chart, burn_down, drawn_by_product, progress, true_ups_by_month
+from services.console.charts import DrawnChart, burn_down, drawn_by_product, progress, true_ups_by_month
 from services.console.wording import day_text, money, month, number
 
 #: The window of the forecast whose band is drawn; the table beside it has all forecasts.
@@ -18,7 +18,7 @@ WINDOW = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Spelled:
+class ChartSpelling:
     """The format of values on charts: the same as on pages."""
 
     currency: str
@@ -47,10 +47,10 @@ class Drawing:
     id: str
     title: str
     currency: str
-    draw: Callable[[], Chart]
+    draw: Callable[[], DrawnChart]
 
     @cached_property
-    def chart(self) -> Chart:
+    def chart(self) -> DrawnChart:
         """The chart, drawn once on first use."""
         return self.draw()
 
@@ -87,7 +87,7 @@ def of_true_ups(months: list[dict[str, Any]], currency: str) -> list[Drawing]:
     if not months:
         return []
     id, title = f"true-ups-{currency}", "True-ups to expect, by the month in which their period ends"
-    draw = partial(true_ups_by_month, months, currency, Spelled(currency), id=id, title=title)
+    draw = partial(true_ups_by_month, months, currency, ChartSpelling(currency), id=id, title=title)
     return [Drawing(id, title, currency, draw)]
 
 
@@ -106,7 +106,7 @@ def _burn_down(answer: Any) -> list[Drawing]:
     return drawings
 
 
-def _drawn(draw: Callable[..., Chart], answer: Any, name: str, title: str, **more: Any) -> Drawing:
+def _drawn(draw: Callable[..., DrawnChart], answer: Any, name: str, title: str, **more: Any) -> Drawing:
     id = f"{name}-{answer['id']}"
-    drawn = partial(draw, answer, Spelled(answer["currency"]), id=id, title=title, **more)
+    drawn = partial(draw, answer, ChartSpelling(answer["currency"]), id=id, title=title, **more)
     return Drawing(id, title, answer["currency"], drawn)

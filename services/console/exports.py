@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from starlette.responses import RedirectResponse, Response
 
-from services.console.asking import Refused
+from services.console.asking import ApiRefused
 from services.console.looks import HEADERS
 from services.console.visits import Form, Visit
 
@@ -49,7 +49,7 @@ async def start(visit: Visit, form: Form) -> Response:
     body = {**KINDS.get(given["kind"], KINDS["lines"]), **{name: given[name] for name in _ASKED if given[name]}}
     try:
         await visit.asking.send("POST", "dataexports", "adhoc", body=body, once=form.get("once"))
-    except Refused as error:
+    except ApiRefused as error:
         if error.status not in (400, 409):
             raise
         return await _page(visit, error.status, str(error), given)

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from services.console.asking import Refused, together
+from services.console.asking import ApiRefused, together
 from services.console.visits import Form, Visit
 
 #: The personal fields of an account, with their names on pages.
@@ -29,7 +29,7 @@ async def forget(visit: Visit, form: Form) -> Response:
     body = {"reason": reason} if reason else {}
     try:
         await visit.asking.send("POST", "accounts", id, "forget", body=body, once=form.get("once"))
-    except Refused as error:
+    except ApiRefused as error:
         if error.status not in (400, 409):
             raise
         return await _confirmation(visit, error.status, str(error))

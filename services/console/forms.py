@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from services.console.asking import Asking, Refused
+from services.console.asking import ApiRefused, Asking
 from services.spelling import FIELD, PLAIN, first_known
 
 #: A header longer than any browser sends is ignored.
@@ -50,5 +50,5 @@ async def form_for(asking: Asking, accepted: str, values: dict[str, Any]) -> str
 
 
 async def _or_nothing(asking: Asking, *path: str) -> Any:
-    with suppress(Refused):
+    with suppress(ApiRefused):
         return await asking.get(*path)

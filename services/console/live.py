@@ -20,7 +20,7 @@ from typing import NamedTuple
 from starlette.responses import Response, StreamingResponse
 
 from services.concurrency import first_of
-from services.console.asking import Asking, Refused
+from services.console.asking import ApiRefused, Asking
 from services.console.looks import HEADERS
 from services.console.visits import Page, Visit
 from services.failures import ExpectedFailure
@@ -39,7 +39,7 @@ About = tuple[str, str] | None
 Reached = Mapping[int, tuple[int, int]]
 
 
-class Standing(NamedTuple):
+class PageMark(NamedTuple):
     """The content of a page as a mark that changes with it. For a family: its partition, and whether it may also change
     while the partition stands still, because it waits for settlement. For an organization: the mark of its bills.
     """
@@ -76,7 +76,7 @@ class Streams:
         """A stream with an event `changed` each time the content of a page has changed."""
         visitor = visit.identity.access_key_id
         if self._ending.is_set() or self._open.total() >= self.most or self._open[visitor] >= self.most_each:
-            raise Refused(503, "too many pages are looked at; this one shows what was when it was loaded")
+            raise ApiRefused(503, "too many pages are looked at; this one shows what was when it was loaded")
         about = _about(visit.query)
         mark = visit.request.headers.get("last-event-id") or visit.query.get("at")
         reached = await self._reached()
@@ -90,7 +90,7 @@ class Streams:
         self._ending.set()
 
     async def _events(
-        self, visit: Visit, about: About, mark: str | None, standing: Standing, reached: Reached | None
+        self, visit: Visit, about: About, mark: str | None, standing: PageMark, reached: Reached | None
     ) -> AsyncIterator[str]:
         with self._counted(visit.identity.access_key_id):
             yield "retry: 5000\n\n"
@@ -106,7 +106,7 @@ class Streams:
                     try:
                         kept = standing.bills if _is_still(before, reached) else None
                         standing = await _standing(visit.asking, about, kept)
-                    except Refused as error:
+                    except ApiRefused as error:
                         if error.status not in _PASSING:
                             return  # the token has ended, or what is looked at is gone: the next page says so
                         reached = before
@@ -131,7 +131,7 @@ class Streams:
             return None
 
 
-def _may_have_moved(standing: Standing, before: Reached | None, now: Reached | None) -> bool:
+def _may_have_moved(standing: PageMark, before: Reached | None, now: Reached | None) -> bool:
     """Whether a query is worthwhile. About an organization it always is: its jobs are in no partition."""
     if standing.partition is None or standing.waits or before is None or now is None:
         return True
@@ -148,7 +148,7 @@ def _about(given: Mapping[str, str]) -> About:
     return next(((path, given[name]) for name, path in _ABOUT.items() if given.get(name)), None)
 
 
-def _event(standing: Standing, *, changed: bool = True) -> str:
+def _event(standing: PageMark, *, changed: bool = True) -> str:
     """The event that the page changed, or only the mark that the stream starts from."""
     return f"id: {standing.mark}\n" + ("event: changed\ndata: \n\n" if changed else "\n")
 
@@ -157,31 +157,31 @@ async def _mark_of(asking: Asking, about: About) -> str:
     """The mark of a page's content; blank if it cannot be read, and then the page shows the reason by itself."""
     try:
         return (await _standing(asking, about)).mark
-    except Refused:
+    except ApiRefused:
         return ""
 
 
-async def _standing(asking: Asking, about: About, bills: str | None = None) -> Standing:
+async def _standing(asking: Asking, about: About, bills: str | None = None) -> PageMark:
     """The state of the family of an account, commitment or bill; or that of the whole organization. `bills`: the mark
-    of its bills, if it is known. Raises: Refused.
+    of its bills, if it is known. Raises: ApiRefused.
     """
     if about is None:
         return await _of_organization(asking, bills)
     try:
         moved = await asking.get("moved", about[1])
-    except Refused as error:
+    except ApiRefused as error:
         if error.status != 404:
             raise
         await asking.get(*about)  # if the resource exists, the read models do not know it yet
-        return Standing("new")
-    return Standing(moved["mark"], moved["partition"], moved["waits"])
+        return PageMark("new")
+    return PageMark(moved["mark"], moved["partition"], moved["waits"])
 
 
-async def _of_organization(asking: Asking, bills: str | None) -> Standing:
+async def _of_organization(asking: Asking, bills: str | None) -> PageMark:
     """A mark of the organization's newest jobs and bills."""
     jobs = _digest((await asking.get("billjobs", pageSize=5))["data"])
     bills = bills or await _mark_of_bills(asking)
-    return Standing(f"{jobs}.{bills}", bills=bills)
+    return PageMark(f"{jobs}.{bills}", bills=bills)
 
 
 async def _mark_of_bills(asking: Asking) -> str:

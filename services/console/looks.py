@@ -86,7 +86,7 @@ def templates() -> Environment:
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
+class PageAddresses:
     """Addresses of pages, for templates."""
 
     base: Base
@@ -101,7 +101,7 @@ class Addresses:
 
 
 @dataclass(frozen=True, slots=True)
-class Inside(Addresses):
+class Inside(PageAddresses):
     """Addresses of pages about an organization. `moment`: the day and the moment of the whole visit, kept in the
     address of every page that can be seen as of them.
     """

@@ -11,7 +11,7 @@ async def plans_of(asking: Asking, account: str, *, every_price: bool = False) -
     """The account's plans in force, each with its template and its prices in force (or all prices) with their
     aggregations.
 
-    Raises: Refused.
+    Raises: ApiRefused.
     """
     today = (await asking.get("clock"))["now"][:10]
     attached = (await asking.get("accountplans", account=account, date=today))["data"]

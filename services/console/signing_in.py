@@ -13,7 +13,7 @@ from services.access.denials import AccessUnknownError, NotSignedInError, WrongT
 from services.access.links import Entrance, SpentLinks, entrance_of, link_code
 from services.access.tokens import Identity
 from services.console.asking import document_of, path_of
-from services.console.looks import HEADERS, Addresses, rendered
+from services.console.looks import HEADERS, PageAddresses, rendered
 from services.console.sessions import (
     Base,
     ForeignFormError,
@@ -118,7 +118,7 @@ class SigningIn:
                 entrance = None
         except AccessUnknownError as error:
             return await outside_error(request, 503, str(error))
-        values = {"to": Addresses(Base.of(request)), "code": request.path_params["code"], "entrance": entrance}
+        values = {"to": PageAddresses(Base.of(request)), "code": request.path_params["code"], "entrance": entrance}
         return await rendered("enter.html", values, 200 if entrance else 404)
 
     async def enter(self, request: Request) -> Response:
@@ -155,7 +155,7 @@ class SigningIn:
         return response
 
     async def _page(self, request: Request, status: int = 200, *, chooses: bool = False, **given: Any) -> Response:
-        values = {"to": Addresses(Base.of(request)), "next": "", "key": "", "why": "", "chooses": chooses, **given}
+        values = {"to": PageAddresses(Base.of(request)), "next": "", "key": "", "why": "", "chooses": chooses, **given}
         insecure = request.url.scheme == "http" and not is_plain_loopback(request)
         return await rendered("sign_in.html", values | {"insecure": insecure}, status)
 

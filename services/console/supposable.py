@@ -15,7 +15,7 @@ class Term(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SupposableKind:
     """A kind of resource whose terms may be changed: its path in the API, its list in the question's body, and the
     terms.
     """
@@ -39,7 +39,7 @@ _EFFECTIVE = Term("effectiveDate", "date", "charges change for billing periods t
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind(
+        SupposableKind(
             "commitment",
             "commitments",
             "commitments",
@@ -58,21 +58,21 @@ KINDS = {
                 Term("prorate", "flag", "owes a partial period by its days"),
             ),
         ),
-        Kind(
+        SupposableKind(
             "balance",
             "balances",
             "balances",
             (*_DATES, Term("overageSurchargePercent"), Term("rolloverAmount"), Term("rolloverEndDate", "date")),
         ),
-        Kind("accountPlan", "accountplans", "accountPlans", (*_DATES, Term("billEpoch", "date"))),
-        Kind("plan", "plans", "plans", (*_FEES, _EFFECTIVE)),
-        Kind(
+        SupposableKind("accountPlan", "accountplans", "accountPlans", (*_DATES, Term("billEpoch", "date"))),
+        SupposableKind("plan", "plans", "plans", (*_FEES, _EFFECTIVE)),
+        SupposableKind(
             "planTemplate",
             "plantemplates",
             "planTemplates",
             (*_FEES, Term("standingChargeInterval"), Term("standingChargeOffset"), _EFFECTIVE),
         ),
-        Kind("pricing", "pricings", "pricings", (*_DATES, Term("minimumSpend"))),
+        SupposableKind("pricing", "pricings", "pricings", (*_DATES, Term("minimumSpend"))),
     )
 }
 #: Terms that only a minimum has, and terms that it shares with prepayments.

@@ -14,7 +14,7 @@ from typing import Any
 from events.absent import only_given
 from events.dates import read_moment
 from projections.calendar import named_day
-from services.console.supposable import BAND, BANDS, Kind, Sort, is_of
+from services.console.supposable import BAND, BANDS, Sort, SupposableKind, is_of
 from services.console.wording import words
 
 NUMBER_RULE = "must be a number, with a point before the decimals"
@@ -71,7 +71,7 @@ def number_of(text: str) -> Decimal | None:
 class Subject:
     """A resource with its stored terms, and the terms of the question."""
 
-    kind: Kind
+    kind: SupposableKind
     stored: dict[str, Any]
     fields: dict[str, Field]
     #: For each group of bands, the form's rows that are in the question.
@@ -132,7 +132,7 @@ class Subject:
         return self.fields.get(f"{self.kind.name}.{name}")
 
 
-def subject_of(kind: Kind, document: dict[str, Any], query: Mapping[str, str], zone: str) -> Subject:
+def subject_of(kind: SupposableKind, document: dict[str, Any], query: Mapping[str, str], zone: str) -> Subject:
     """The subject of a question in an address; `document` is the API's document of the resource, days are days of the
     zone.
     """
@@ -140,14 +140,14 @@ def subject_of(kind: Kind, document: dict[str, Any], query: Mapping[str, str], z
     return Subject(kind, document, {field.key: field for field in made}, {})
 
 
-def _terms(kind: Kind, document: dict[str, Any], query: Mapping[str, str], zone: str) -> Iterator[Field]:
+def _terms(kind: SupposableKind, document: dict[str, Any], query: Mapping[str, str], zone: str) -> Iterator[Field]:
     for term in kind.terms:
         if kind.name != "commitment" or is_of(term.name, document):
             key, text = f"{kind.name}.{term.name}", _text(document.get(term.name), term.sort, zone)
             yield Field(key, words(term.name), term.sort, text, query.get(key, text), term.hint)
 
 
-def _band_fields(kind: Kind, document: dict[str, Any], query: Mapping[str, str]) -> Iterator[Field]:
+def _band_fields(kind: SupposableKind, document: dict[str, Any], query: Mapping[str, str]) -> Iterator[Field]:
     """The existing bands, and a row for one more. Overage bands only if there are some already."""
     if kind.name != "pricing":
         return

@@ -15,9 +15,9 @@ from services.access.denials import AccessUnknownError, NoTokenError, NotSignedI
 from services.access.gate import Gate
 from services.access.scopes import Scope
 from services.access.tokens import Identity
-from services.console.asking import Asking, Refused, or_missing
+from services.console.asking import ApiRefused, Asking, or_missing
 from services.console.forms import form_for
-from services.console.looks import HEADERS, Addresses, Inside, rendered
+from services.console.looks import HEADERS, Inside, PageAddresses, rendered
 from services.console.sessions import (
     Base,
     ForeignFormError,
@@ -159,7 +159,7 @@ def shown(console: Console, page: Page) -> Endpoint:
             return RedirectResponse(visit.to.here(path_asked(request)), 303, HEADERS)
         try:
             return await page(visit)
-        except Refused as error:
+        except ApiRefused as error:
             return await refused(visit, error)
 
     return endpoint
@@ -182,13 +182,13 @@ def done(console: Console, action: Action) -> Endpoint:
             return await outside_error(request, 403, str(error))
         try:
             return await action(visit, form)
-        except Refused as error:
+        except ApiRefused as error:
             return await refused(visit, error)
 
     return endpoint
 
 
-async def refused(visit: Visit, error: Refused) -> Response:
+async def refused(visit: Visit, error: ApiRefused) -> Response:
     """The page for a request that the API refused."""
     if error.status == 401:  # the token expired between two calls
         return await sign_in_first(visit.request)
@@ -198,7 +198,7 @@ async def refused(visit: Visit, error: Refused) -> Response:
 
 async def outside_error(request: Request, status: int, message: str) -> Response:
     """An error page for a visitor who is not known."""
-    values = {"to": Addresses(Base.of(request)), "title": _TITLES.get(status, "That did not work")}
+    values = {"to": PageAddresses(Base.of(request)), "title": _TITLES.get(status, "That did not work")}
     return await rendered("outside_error.html", values | {"status": status, "message": message}, status)
 
 
@@ -212,7 +212,7 @@ async def sign_in_first(request: Request) -> Response:
     back = path_asked(request) + (f"?{request.url.query}" if request.url.query else "")
     target = back if request.method == "GET" and base.is_own(back) else ""
     if target and request.headers.get("sec-fetch-site") == "cross-site":
-        return await rendered("continue.html", {"to": Addresses(base), "target": target})
+        return await rendered("continue.html", {"to": PageAddresses(base), "target": target})
     where = f"{base.path}/sign-in" + (f"?next={quote(target, safe='')}" if target else "")
     response = RedirectResponse(where, 303, HEADERS)
     if token_of(request) is not None:

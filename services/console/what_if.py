@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
-from services.console.asking import Refused, or_missing, together
+from services.console.asking import ApiRefused, or_missing, together
 from services.console.looks import HEADERS
 from services.console.prices import plans_of
 from services.console.supposable import KINDS
@@ -79,7 +79,7 @@ async def _answered(visit: Visit, account: str, subjects: list[Subject]) -> tupl
         body["lastDateInBillingPeriod"] = last
     try:
         return await visit.asking.send("POST", "bills", "whatif", body=body), ""
-    except Refused as error:
+    except ApiRefused as error:
         if error.status not in _REFUSED:
             raise
         return None, refusal(subjects, str(error))

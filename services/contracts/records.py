@@ -22,7 +22,7 @@ from events.resources.bounds import TOLD_CLIENTS, USAGE_TEXT_MAX
 from services.ingest.cloudevent import CloudEvent
 from services.ingest.validate import MAX_ID_LENGTH
 from services.relay.notifications import TYPE, Notification
-from services.relay.relay import OfBill
+from services.relay.relay import BillMembers
 
 SCHEMAS = "#/components/schemas/{model}"
 #: A number in the log is a text in plain notation, exact.
@@ -123,8 +123,8 @@ def _usage() -> dict[str, Any]:
 
 def _line_item() -> dict[str, Any]:
     line = BillLine.model_json_schema(mode="serialization", schema_generator=PresentSchema, ref_template=SCHEMAS)
-    _, made = msgspec.json.schema_components([OfBill])
-    bill = made["OfBill"]
+    _, made = msgspec.json.schema_components([BillMembers])
+    bill = made["BillMembers"]
     return line | {
         "title": LINE_ITEM,
         "description": "A line of an issued bill, for invoicing. Amounts are whole minor units, exact.",

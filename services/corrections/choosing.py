@@ -34,7 +34,7 @@ CHOSEN_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class EventConditions:
     """The conditions on events that are given; their time lies in `[start, end)`."""
 
     meter_id: str | None = None
@@ -66,7 +66,7 @@ async def choose(
     cluster: Cluster,
     account: AccountEntity,
     now: LoadedFamily,
-    conditions: Conditions,
+    conditions: EventConditions,
     most: int = CHOSEN_MAX,
 ) -> Chosen:
     """The account's first matching events that are not voided, at most `most`; the family is as of `now`.
@@ -106,7 +106,7 @@ async def _fulfilling(
     account: AccountEntity,
     now: LoadedFamily,
     offsets: tuple[int, int],
-    conditions: Conditions,
+    conditions: EventConditions,
     origins: Origins,
 ) -> AsyncGenerator[LoggedUsage, None]:
     async with aclosing(usage_between(reader, account.partition, *offsets, [account.id], origins)) as polls:
@@ -120,14 +120,14 @@ async def _fulfilling(
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SupposedChange:
     """An event, and its supposed fields; None: it would be voided."""
 
     event: LoggedUsage
     fields: UsageFields | None
 
 
-class Moved(NamedTuple):
+class MovedBill(NamedTuple):
     """The bills of an account in one currency, before and after."""
 
     account_id: str
@@ -135,8 +135,8 @@ class Moved(NamedTuple):
 
 
 async def compared(
-    postgres: Postgres, cluster: Cluster, now: LoadedFamily, changes: Sequence[Change], through: date
-) -> list[Moved]:
+    postgres: Postgres, cluster: Cluster, now: LoadedFamily, changes: Sequence[SupposedChange], through: date
+) -> list[MovedBill]:
     """The bills of a run for the date, as things are and with these changes of an account's events."""
     async with LogReader(cluster) as reader:
         where = now.organization, now.root_id, now.positions
@@ -146,14 +146,14 @@ async def compared(
     return await compute(now.organization, moved_bills, today.family, supposed.family, account_id, through)
 
 
-def moved_bills(today: Family, supposed: Family, account_id: str, through: date) -> list[Moved]:
+def moved_bills(today: Family, supposed: Family, account_id: str, through: date) -> list[MovedBill]:
     """The bills of the changed account, and others of its family that change with them: its charges may be on its
     parent's bill, and a pool's charge is divided among all its accounts.
     """
     before, after = (draft_bills(family, date=through) for family in (today, supposed))
     others = sorted({draft.account_id for draft in (*before, *after)} - {account_id})
     return [
-        Moved(account, bill)
+        MovedBill(account, bill)
         for account in (account_id, *others)
         for bill in compare_bills(_of(account, before), _of(account, after))
         if account == account_id or any(_amounts(line.today) != _amounts(line.supposed) for line in bill.lines)
@@ -168,7 +168,7 @@ def _of(account_id: str, drafts: Sequence[DraftBill]) -> list[DraftBill]:
     return [draft for draft in drafts if draft.account_id == account_id]
 
 
-def _supposed(past: PastFamily, changes: Sequence[Change]) -> Mapping[int, Corrected]:
+def _supposed(past: PastFamily, changes: Sequence[SupposedChange]) -> Mapping[int, Corrected]:
     """The supposed corrections of the events."""
     supposed = {}
     for change in changes:

@@ -12,7 +12,7 @@ from events.facts.corrections import UsageCorrection
 from services.commands.correction_rules import LoggedUsage, latest
 from services.store.events import NewEvent, append, read_stream
 from services.store.generations import Generations
-from services.store.listing import Condition, all_placed
+from services.store.listing import SqlCondition, all_placed
 from services.store.rows import COLUMNS, envelope_of
 from services.store.streams import stream_of_usage
 
@@ -68,7 +68,7 @@ async def corrections_of(connection: Any, usage: LoggedUsage, generations: Gener
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedCorrection:
     """A correction: its position in the event store, its account's partition, and its fact."""
 
     position: int
@@ -80,10 +80,10 @@ async def corrections(
     connection: Any,
     organization: str,
     statuses: Sequence[str],
-    conditions: Sequence[Condition],
+    conditions: Sequence[SqlCondition],
     size: int,
     generation: str,
-) -> list[Listed]:
+) -> list[ListedCorrection]:
     """Up to `size` corrections with one of these statuses that fulfil the conditions on events `e`.
 
     Each type takes one look into the index, so no more corrections are read than are shown.
@@ -92,4 +92,4 @@ async def corrections(
     rest = f"{all_placed(conditions, arguments)} ORDER BY e.position DESC LIMIT {size}"
     parts = " UNION ALL ".join(f"({_OF_TYPE}'{TYPES[status]}'{rest})" for status in statuses)
     rows = await connection.fetch(f"SELECT * FROM ({parts}) AS found ORDER BY position DESC LIMIT {size}", *arguments)
-    return [Listed(row["position"], row["partition"], envelope_of(row, generation)) for row in rows]
+    return [ListedCorrection(row["position"], row["partition"], envelope_of(row, generation)) for row in rows]

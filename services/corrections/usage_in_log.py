@@ -45,7 +45,7 @@ FROM seen_ids WHERE partition = $1 AND position($2::bytea IN digests) > 0 ORDER 
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class EventNames:
     """The names of an event. `ts`: its time, if known; only an event at this time is then meant."""
 
     account: str
@@ -83,7 +83,7 @@ async def _called(connection: Any, organization: str, kind: str, code: str) -> E
 
 
 async def find_usage(
-    postgres: Postgres, cluster: Cluster, organization: str, account: AccountEntity, named: Named
+    postgres: Postgres, cluster: Cluster, organization: str, account: AccountEntity, named: EventNames
 ) -> LoggedUsage | None:
     """The event, if it is projected; the latest one, if its id was used again after the window.
 
@@ -103,7 +103,7 @@ async def find_usage(
     return _usage(organization, account, matching[-1]) if matching else None
 
 
-async def _ranges(postgres: Postgres, account: AccountEntity, named: Named, wanted: bytes) -> _Ranges:
+async def _ranges(postgres: Postgres, account: AccountEntity, named: EventNames, wanted: bytes) -> _Ranges:
     day = None if named.ts is None else local_day(named.ts, account.timezone)
     async with reading_live(postgres) as connection:
         origins = (await load_generations(connection)).origins
@@ -115,7 +115,7 @@ async def _ranges(postgres: Postgres, account: AccountEntity, named: Named, want
     return _Ranges(origins, ranges, older)
 
 
-def _check(older: tuple[int, int], named: Named) -> None:
+def _check(older: tuple[int, int], named: EventNames) -> None:
     """Raises: InvalidField."""
     if older[1] - older[0] > SEARCHED_MAX:
         demand = "must be given" if named.ts is None else "names a day"
@@ -126,7 +126,12 @@ def _check(older: tuple[int, int], named: Named) -> None:
 
 
 async def _matching(
-    reader: LogReader, account: AccountEntity, named: Named, wanted: bytes, offsets: tuple[int, int], origins: Origins
+    reader: LogReader,
+    account: AccountEntity,
+    named: EventNames,
+    wanted: bytes,
+    offsets: tuple[int, int],
+    origins: Origins,
 ) -> list[Logged]:
     """Records with the id in a range of the account's partition, in order."""
     digest, matching = wanted.hex(), list[Logged]()

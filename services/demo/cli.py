@@ -19,7 +19,7 @@ from services.access.local import operators
 from services.demo.client import Client, DemoError, dealt, publish, set_up
 from services.demo.show import burn_down, check_spent, check_sums, printed_bill
 from services.demo.story import Month, month_before
-from services.demo.trace_file import SHIPPED, Request, read_trace, stretched
+from services.demo.trace_file import SHIPPED, TraceRequest, read_trace, stretched
 from services.kafka import new_producer
 from services.run.logs import configure_logs
 from services.run.printing import make_console, show
@@ -51,7 +51,7 @@ def demo(trace: Path) -> None:
     raise SystemExit(uvloop.run(_demo(requests, month, keep, make_console())))
 
 
-async def _demo(requests: list[Request], month: Month, keep: bool, console: Console) -> int:
+async def _demo(requests: list[TraceRequest], month: Month, keep: bool, console: Console) -> int:
     organization = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     running = running_system(load_settings(), quiet=True)
     with _telling(console, STARTING):
@@ -83,7 +83,9 @@ def _telling(console: Console, text: str) -> Iterator[None]:
         yield
 
 
-async def _main_job(client: Client, system: System, requests: list[Request], month: Month, console: Console) -> None:
+async def _main_job(
+    client: Client, system: System, requests: list[TraceRequest], month: Month, console: Console
+) -> None:
     customers = await set_up(client, month)
     title = f"{client.organization}: {len(customers)} accounts, {len(requests):,} requests over {month.first:%B %Y}\n"
     show(console, title)
@@ -119,7 +121,7 @@ async def _billed(client: Client, month: Month, customers: dict[str, tuple[str, 
 async def _publish_and_watch(
     client: Client,
     system: System,
-    requests: list[Request],
+    requests: list[TraceRequest],
     customers: dict[str, tuple[str, str | None]],
     console: Console,
 ) -> dict[str, Decimal]:

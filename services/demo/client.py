@@ -10,9 +10,9 @@ from aiokafka import AIOKafkaProducer
 from events.dates import instant_text
 from events.topics import usage_key
 from services.access.client import AsyncPatient, SignedIn
-from services.access.local import Credentials
+from services.access.local import LocalKey
 from services.demo.story import CUSTOMERS, METER, METER_FIELDS, ORGANIZATION, PRICES, Customer, Month
-from services.demo.trace_file import Request
+from services.demo.trace_file import TraceRequest
 from services.failures import ExpectedFailure
 
 
@@ -23,7 +23,7 @@ class DemoError(ExpectedFailure):
 class Client:
     """Calls the API for one organization. An unsuccessful answer ends the demo with a DemoError."""
 
-    def __init__(self, url: str, organization: str, key: Credentials) -> None:
+    def __init__(self, url: str, organization: str, key: LocalKey) -> None:
         self.organization, self._url = organization, url
         self._http = AsyncPatient(base_url=f"{url}/organizations/{organization}", timeout=60, auth=SignedIn(key))
 
@@ -107,7 +107,7 @@ async def _commitment(client: Client, customer: Customer, account: str, plan: st
     return await client.create("commitments", accountId=account, currency="USD", **terms)
 
 
-def cloud_event(organization: str, customer: Customer, request: Request) -> bytes:
+def cloud_event(organization: str, customer: Customer, request: TraceRequest) -> bytes:
     """A request as usage, in the form of a CloudEvent in JSON (decision 2)."""
     return json.dumps(
         {
@@ -126,13 +126,13 @@ def cloud_event(organization: str, customer: Customer, request: Request) -> byte
     ).encode()
 
 
-def dealt(requests: Sequence[Request]) -> Iterable[tuple[Customer, Request]]:
+def dealt(requests: Sequence[TraceRequest]) -> Iterable[tuple[Customer, TraceRequest]]:
     """Each request with the customer it counts for: customers take turns, as when cards are dealt."""
     return ((CUSTOMERS[index % len(CUSTOMERS)], request) for index, request in enumerate(requests))
 
 
 async def publish(
-    producer: AIOKafkaProducer, topic: str, organization: str, hand: Iterable[tuple[Customer, Request]]
+    producer: AIOKafkaProducer, topic: str, organization: str, hand: Iterable[tuple[Customer, TraceRequest]]
 ) -> None:
     """Send each request as a record of its own, keyed by organization and account (decision 1), and wait for all."""
     sent = [

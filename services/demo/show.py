@@ -15,8 +15,8 @@ from rich.text import Text
 from projections.line_types import DRAWS
 from services.demo.client import Client, DemoError
 from services.demo.story import CUSTOMERS, Customer
-from services.demo.trace_file import Request
-from services.run.printing import Line, bill_table, charges_by_pricing, grid, show
+from services.demo.trace_file import TraceRequest
+from services.run.printing import PrintedLine, bill_table, charges_by_pricing, grid, show
 
 BAR = 16
 LOOK_SECONDS = 0.3
@@ -122,11 +122,11 @@ def printed_bill(console: Console, bill: Mapping[str, Any]) -> Table:
     return bill_table(console, title, bill["currency"], lines, Decimal(bill["billTotal"]))
 
 
-def _line(item: Mapping[str, Any], charges: Mapping[str, str]) -> Line:
+def _line(item: Mapping[str, Any], charges: Mapping[str, str]) -> PrintedLine:
     about = item["description"]
     if item["lineItemType"] in DRAWS and (charge := charges.get(item.get("pricingId", ""))):
         about = f"for {charge}"
-    return Line(
+    return PrintedLine(
         type=item["lineItemType"],
         about=about,
         period=(item["servicePeriodStartDate"][:10], item["servicePeriodEndDate"][:10]),
@@ -136,7 +136,7 @@ def _line(item: Mapping[str, Any], charges: Mapping[str, str]) -> Line:
     )
 
 
-def check_sums(requests: Sequence[Request], bills: Sequence[dict[str, Any]], console: Console) -> None:
+def check_sums(requests: Sequence[TraceRequest], bills: Sequence[dict[str, Any]], console: Console) -> None:
     """Print the sums of requests and tokens in the trace and on the bills. Raises: DemoError if any two differ."""
     wanted = {
         "Requests": len(requests),

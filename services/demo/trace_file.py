@@ -16,7 +16,7 @@ class TraceError(ExpectedFailure):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class TraceRequest:
     """One request of the trace: its number from 1, its time, and how many tokens went in and came out."""
 
     number: int
@@ -25,7 +25,7 @@ class Request:
     generated_tokens: int
 
 
-def read_trace(path: Path) -> list[Request]:
+def read_trace(path: Path) -> list[TraceRequest]:
     """The requests in the file's order, numbered from 1. Raises: TraceError."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -41,7 +41,7 @@ def read_trace(path: Path) -> list[Request]:
     return requests
 
 
-def _request(path: Path, line: int, number: int, row: dict[str, str]) -> Request:
+def _request(path: Path, line: int, number: int, row: dict[str, str]) -> TraceRequest:
     try:
         moment = datetime.fromisoformat(row["TIMESTAMP"])
     except (TypeError, ValueError) as error:
@@ -52,10 +52,10 @@ def _request(path: Path, line: int, number: int, row: dict[str, str]) -> Request
         if not (text.isascii() and text.isdigit()) or len(text) > 15:
             raise TraceError(f"{path}: line {line}: {column} must be a whole number from 0, it is {row[column]!r}")
         tokens.append(int(text))
-    return Request(number, moment if moment.tzinfo else moment.replace(tzinfo=UTC), *tokens)
+    return TraceRequest(number, moment if moment.tzinfo else moment.replace(tzinfo=UTC), *tokens)
 
 
-def stretched(requests: list[Request], start: datetime, end: datetime) -> list[Request]:
+def stretched(requests: list[TraceRequest], start: datetime, end: datetime) -> list[TraceRequest]:
     """The requests with their times moved so that they fill `[start, end)`, in the same order and proportions.
 
     `requests` must not be empty.
@@ -64,7 +64,7 @@ def stretched(requests: list[Request], start: datetime, end: datetime) -> list[R
     span = max(request.moment for request in requests) - first
     room = end - start - timedelta(seconds=1)
     return [
-        Request(
+        TraceRequest(
             request.number,
             start + (room * ((request.moment - first) / span) if span else timedelta()),
             request.context_tokens,

@@ -10,7 +10,7 @@ from services.doctor.clocks import Now, compare_kafka, compare_postgres, machine
 from services.doctor.database import SECONDS, examine_hosts, examine_pooler, examine_session
 from services.doctor.doors import Doors
 from services.doctor.findings import Check, Report
-from services.doctor.kafka_needs import KAFKA_ALONE, PROCESSES, Wanted, examine_rights, examine_topics
+from services.doctor.kafka_needs import KAFKA_ALONE, PROCESSES, WantedTopics, examine_rights, examine_topics
 from services.doctor.store import (
     examine_personal_key,
     examine_read_models,
@@ -22,7 +22,7 @@ from services.doctor.store import (
 from services.erasure.operators_key import keyring_of
 from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster
-from services.kafka.asking import Asking, Operation
+from services.kafka.asking import Operation, QueryClient
 from services.postgres import connected
 from services.run.settings import Settings, SettingsError, load_settings
 from services.run.stack import StackError, told_endpoints, told_kafka
@@ -78,7 +78,9 @@ def _examine_secret(report: Report, settings: Settings, processes: Sequence[str]
         report.note(Check.SETTINGS, CHECKPOINT_SECRET, "is not given: no notary signs, and audits keep no checkpoint")
 
 
-async def _examine_postgres(report: Report, url: str, settings: Settings, processes: Sequence[str], now: Now) -> Wanted:
+async def _examine_postgres(
+    report: Report, url: str, settings: Settings, processes: Sequence[str], now: Now
+) -> WantedTopics:
     if not await examine_hosts(report, url):
         report.not_tried(Check.STORE, "Postgres", "no host that takes writes lets us in")
         return wanted_of(settings)
@@ -106,7 +108,9 @@ async def _examine_postgres(report: Report, url: str, settings: Settings, proces
         return wanted_of(settings)
 
 
-async def _examine_kafka(report: Report, cluster: Cluster, wanted: Wanted, processes: Sequence[str], now: Now) -> None:
+async def _examine_kafka(
+    report: Report, cluster: Cluster, wanted: WantedTopics, processes: Sequence[str], now: Now
+) -> None:
     doors = Doors(report, cluster, now)
     await doors.try_addresses()
     if not doors.entered:
@@ -116,7 +120,7 @@ async def _examine_kafka(report: Report, cluster: Cluster, wanted: Wanted, proce
         report.not_tried(Check.KAFKA_TOPIC, "Kafka", "not every broker is reached")
         return
     try:
-        async with Asking(cluster, SECONDS) as asking:
+        async with QueryClient(cluster, SECONDS) as asking:
             metadata = await asking.metadata(topic.name for topic in TOPICS)
             await examine_topics(report, cluster, asking, metadata, wanted)
             await examine_rights(report, cluster, asking, metadata, processes)

@@ -21,7 +21,7 @@ from events.topics import (
 )
 from services.doctor.findings import Check, Report
 from services.kafka import Cluster, Password
-from services.kafka.asking import Asking, Metadata, Operation, TopicSeen
+from services.kafka.asking import Metadata, Operation, QueryClient, TopicSeen
 from services.migrate.topic_settings import ExistingTopic, TopicMismatchError, mismatches
 from services.postgres import Role
 
@@ -86,7 +86,7 @@ def rights_of(process: str) -> Iterator[Right]:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedTopics:
     """The required topics: partitions by name, the partition counts recorded in the store, and the largest record."""
 
     partitions: Mapping[str, int]
@@ -94,7 +94,9 @@ class Wanted:
     record_bytes: int
 
 
-async def examine_topics(report: Report, cluster: Cluster, asking: Asking, metadata: Metadata, wanted: Wanted) -> None:
+async def examine_topics(
+    report: Report, cluster: Cluster, asking: QueryClient, metadata: Metadata, wanted: WantedTopics
+) -> None:
     """Check for each topic that it exists, with the required partitions and settings."""
     for topic in TOPICS:
         name = cluster.topic(topic.name)
@@ -110,7 +112,7 @@ async def examine_topics(report: Report, cluster: Cluster, asking: Asking, metad
 
 
 async def _examine(
-    report: Report, cluster: Cluster, asking: Asking, topic: Topic, seen: TopicSeen, wanted: Wanted
+    report: Report, cluster: Cluster, asking: QueryClient, topic: Topic, seen: TopicSeen, wanted: WantedTopics
 ) -> None:
     about, count, is_right = f"topic {cluster.topic(topic.name)}", wanted.partitions[topic.name], True
     if seen.partitions > count and topic.name in wanted.made:
@@ -133,7 +135,7 @@ async def _examine(
         report.ok(Check.KAFKA_TOPIC, about, f"{seen.partitions} partitions, {seen.replicas} replicas, settings as due")
 
 
-def _partitions_mend(topic: Topic, wanted: Wanted) -> str:
+def _partitions_mend(topic: Topic, wanted: WantedTopics) -> str:
     if topic.name in wanted.made:
         return 'it was made anew: see docs/operation.md, "What to do"'
     if topic.partitions is not None:
@@ -146,7 +148,7 @@ def _words(mismatch: TopicMismatchError) -> str:
 
 
 async def examine_rights(
-    report: Report, cluster: Cluster, asking: Asking, metadata: Metadata, processes: Iterable[str]
+    report: Report, cluster: Cluster, asking: QueryClient, metadata: Metadata, processes: Iterable[str]
 ) -> None:
     """Check that the cluster grants every right that these processes need; reports missing rights, one line for each
     topic or group.
@@ -176,7 +178,7 @@ async def examine_rights(
 
 
 async def _allowed_of(
-    asking: Asking, metadata: Metadata, wanted: Iterable[Right]
+    asking: QueryClient, metadata: Metadata, wanted: Iterable[Right]
 ) -> dict[tuple[str, str], frozenset[Operation] | None]:
     """Our rights on each wanted topic or group, by (kind, name); None if the cluster does not tell. A topic that does
     not exist counts as permitted, because `examine_topics` reports it.

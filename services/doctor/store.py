@@ -10,7 +10,7 @@ import asyncpg
 
 from events.topics import TOPICS
 from services.doctor.findings import Check, Report
-from services.doctor.kafka_needs import ROLES, Wanted
+from services.doctor.kafka_needs import ROLES, WantedTopics
 from services.erasure.operators_key import KeyFileError
 from services.migrate.migrate import MIGRATIONS, known_topics
 from services.personal.keyring import Keyring, NoPersonalKeyError, WrongPersonalKeyError
@@ -165,7 +165,7 @@ async def examine_personal_key(
         report.ok(Check.PERSONAL_KEY, about, says)
 
 
-async def wanted_topics(connection: Any, settings: Settings, *, is_migrated: bool) -> Wanted:
+async def wanted_topics(connection: Any, settings: Settings, *, is_migrated: bool) -> WantedTopics:
     """The topics as the store records them; without a migrated store, as `trueup migrate` would create them with these
     settings.
     """
@@ -177,11 +177,11 @@ async def wanted_topics(connection: Any, settings: Settings, *, is_migrated: boo
     return _wanted(settings, counts_made, record_bytes)
 
 
-def wanted_of(settings: Settings) -> Wanted:
+def wanted_of(settings: Settings) -> WantedTopics:
     """The topics as `trueup migrate` would create them with these settings, for when the store cannot be asked."""
     return _wanted(settings, {}, settings.max_record_bytes)
 
 
-def _wanted(settings: Settings, counts_made: dict[str, int], record_bytes: int) -> Wanted:
+def _wanted(settings: Settings, counts_made: dict[str, int], record_bytes: int) -> WantedTopics:
     counts = {topic.name: counts_made.get(topic.name) or topic.count(settings.partitions) for topic in TOPICS}
-    return Wanted(counts, frozenset(counts_made), record_bytes)
+    return WantedTopics(counts, frozenset(counts_made), record_bytes)

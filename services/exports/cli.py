@@ -17,7 +17,7 @@ from services.commands.refused import CommandError
 from services.exports.closing import ABOUT_JOURNAL
 from services.exports.columns import JOURNAL, LINES
 from services.exports.reading import ABOUT_LINES
-from services.exports.running import STANDARD_OUTPUT, Exported, Wanted, run_export
+from services.exports.running import STANDARD_OUTPUT, Exported, WantedExport, run_export
 from services.exports.watermark import Watermark
 from services.exports.writing import FORMATS, Format
 from services.failures import ExpectedFailure, Worded
@@ -32,7 +32,7 @@ class WrongChartError(Worded, ExpectedFailure):
     """{path} is no chart of accounts: {why}"""
 
 
-class Mark(click.ParamType[Watermark]):
+class WatermarkOption(click.ParamType[Watermark]):
     """An option that is a watermark. Raises: UnreadableWatermarkError."""
 
     name = "WATERMARK"
@@ -45,10 +45,12 @@ _OPTIONS = (
     click.option("--organization", required=True, help="The organization's id."),
     click.option(
         "--since",
-        type=Mark(),
+        type=WatermarkOption(),
         help="Where an earlier export ended. Default: where the files in --out do, or the beginning.",
     ),
-    click.option("--until", type=Mark(), help="Where an export ended that is made again. Default: all there is."),
+    click.option(
+        "--until", type=WatermarkOption(), help="Where an export ended that is made again. Default: all there is."
+    ),
     click.option("--format", type=click.Choice(FORMATS), default="csv", show_default=True),
     click.option(
         "--out",
@@ -90,7 +92,7 @@ def export() -> None:
 @_ranged
 def bill_lines(organization: str, since: Watermark | None, until: Watermark | None, format: Format, out: str) -> None:
     """Write every bill line that was issued, or taken back, since WATERMARK, and tell where to go on from."""
-    _run(Wanted(organization, "bill-lines", LINES, ABOUT_LINES, None, since, until, format, out))
+    _run(WantedExport(organization, "bill-lines", LINES, ABOUT_LINES, None, since, until, format, out))
 
 
 @export.command()
@@ -115,10 +117,13 @@ def journal(
     """Write what these lines move in a ledger, debit and credit, and what closes prepayments that are over."""
     accounts = Chart() if chart is None else _chart(chart)
     day = None if closed is None else closed.date()
-    _run(Wanted(organization, "journal", JOURNAL, ABOUT_JOURNAL, accounts, since, until, format, out, day), closes=True)
+    _run(
+        WantedExport(organization, "journal", JOURNAL, ABOUT_JOURNAL, accounts, since, until, format, out, day),
+        closes=True,
+    )
 
 
-def _run(wanted: Wanted, *, closes: bool = False) -> None:
+def _run(wanted: WantedExport, *, closes: bool = False) -> None:
     async def body(process: PostgresProcess) -> None:
         async with open_postgres(process.database_url, most=2) as postgres:
             async with postgres.connection() as connection:
@@ -134,7 +139,7 @@ def _run(wanted: Wanted, *, closes: bool = False) -> None:
     run_on_postgres(body)
 
 
-def _tell(wanted: Wanted, done: Exported) -> None:
+def _tell(wanted: WantedExport, done: Exported) -> None:
     printed = wanted.out == STANDARD_OUTPUT
     if done.path is not None:
         click.echo(f"{done.rows} rows in {done.path}")

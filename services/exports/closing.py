@@ -21,7 +21,7 @@ from projections.revenue.journal import Chart, closing_of
 from projections.revenue.recognition import recognition_of
 from services.commands.table import KINDS
 from services.exports.columns import Row, both_sides
-from services.exports.reading import ABOUT_LINES, Connect, Issued, read_issued
+from services.exports.reading import ABOUT_LINES, Connect, IssuedLines, read_issued
 from services.exports.watermark import Range, Watermark
 from services.store.conditions import code_at
 from services.store.rows import COLUMNS, envelope_of
@@ -54,8 +54,8 @@ WHERE organization = $1 AND type IN {ABOUT_LINES} AND position > $2 AND position
 """
 
 
-class Fund(NamedTuple):
-    """A prepaid commitment or balance. `deleted`: when it was deleted."""
+class ClosableFund(NamedTuple):
+    """A prepaid commitment or balance, which is closed once it is over. `deleted`: when it was deleted."""
 
     entity: CommitmentEntity | BalanceEntity
     deleted: datetime | None = None
@@ -74,7 +74,7 @@ class Fund(NamedTuple):
         return named_day(body.rollover_end_date or body.end_date, zone)
 
 
-class Account(NamedTuple):
+class FundOwner(NamedTuple):
     """An account's root, time zone and code, as of the end of the range."""
 
     root: str
@@ -89,7 +89,7 @@ class Sums:
     before: Decimal = field(default_factory=Decimal)
     by_the_end: Decimal = field(default_factory=Decimal)
 
-    def moved(self, amount: Decimal, issued: Issued, asked: Range) -> None:
+    def moved(self, amount: Decimal, issued: IssuedLines, asked: Range) -> None:
         """Add a line of this amount that was issued, or taken back."""
         signed = -amount if issued.voided else amount
         self.by_the_end += signed
@@ -97,19 +97,19 @@ class Sums:
             self.before += signed
 
 
-class Known(NamedTuple):
-    """The funds at both ends of the range, by id, and their accounts."""
+class FundsOfRange(NamedTuple):
+    """The funds at both ends of the range, by id, and their owners."""
 
-    then: Mapping[str, Fund]
-    now: Mapping[str, Fund]
-    accounts: Mapping[str, Account]
+    then: Mapping[str, ClosableFund]
+    now: Mapping[str, ClosableFund]
+    owners: Mapping[str, FundOwner]
 
-    def is_over(self, id: str, funds: Mapping[str, Fund], mark: Watermark) -> bool:
+    def is_over(self, id: str, funds: Mapping[str, ClosableFund], mark: Watermark) -> bool:
         """Whether it had ended by the watermark's day, as known at the watermark's position."""
         fund = funds.get(id)
         if fund is None or mark.closed is None:
             return False
-        return fund.ends(self.accounts[fund.account_id].zone) <= mark.closed + ONE_DAY
+        return fund.ends(self.owners[fund.account_id].zone) <= mark.closed + ONE_DAY
 
     def over(self, id: str, asked: Range) -> tuple[bool, bool]:
         """Whether a fund had ended by the beginning of the range, and by its end."""
@@ -120,35 +120,35 @@ async def closing_rows(connect: Connect, organization: str, asked: Range, chart:
     """The rows that close ended funds at the end of the range; none if its watermark has no day."""
     if asked.until.closed is None:
         return
-    known = await _known(connect, organization, asked)
+    funds = await _funds(connect, organization, asked)
     async with connect() as connection:
         rows = await connection.fetch(_BILLED, organization, asked.since.position, asked.until.position)
     billed = {row["stream"] for row in rows}
-    over = {id: known.over(id, asked) for id in known.now}
-    streams = {id: bills_of(known.accounts[fund.account_id].root) for id, fund in known.now.items()}
+    over = {id: funds.over(id, asked) for id in funds.now}
+    streams = {id: bills_of(funds.owners[fund.account_id].root) for id, fund in funds.now.items()}
     moved = {id for id, (then, now) in over.items() if then != now or (now and streams[id] in billed)}
     sums = await _sums(connect, organization, asked, moved, sorted({streams[id] for id in moved}))
     for id in sorted(moved):
-        yield list(rows_of_fund(known, id, sums[id], asked, chart))
+        yield list(rows_of_fund(funds, id, sums[id], asked, chart))
 
 
-def rows_of_fund(known: Known, id: str, sums: Sums, asked: Range, chart: Chart) -> Iterator[Row]:
+def rows_of_fund(funds: FundsOfRange, id: str, sums: Sums, asked: Range, chart: Chart) -> Iterator[Row]:
     """The rows that close a fund, if it has ended. Funds that ended before the last closing are corrected on the day of
     this one.
     """
-    was_over, is_over = known.over(id, asked)
+    was_over, is_over = funds.over(id, asked)
     left, closed = sums.by_the_end if is_over else Decimal(0), sums.before if was_over else Decimal(0)
-    fund, until = known.now[id], asked.until
-    account, closing_day = known.accounts[fund.account_id], until.closed
+    fund, until = funds.now[id], asked.until
+    owner, closing_day = funds.owners[fund.account_id], until.closed
     assert closing_day is not None
-    last = fund.ends(account.zone) - ONE_DAY
+    last = fund.ends(owner.zone) - ONE_DAY
     is_balance = isinstance(fund.entity, BalanceEntity)
     about = {
         **dict.fromkeys(("bill_id", "bill_date", "line_id", "line_type", "product_code")),
         "source": "CLOSING",
         "position": until.position,
         "account_id": fund.account_id,
-        "account_code": account.code,
+        "account_code": owner.code,
         "commitment_id": None if is_balance else id,
         "balance_id": id if is_balance else None,
         "description": f"{'Balance' if is_balance else 'Commitment'} over on {last}",
@@ -171,7 +171,7 @@ async def _sums(
     return sums
 
 
-def add_up(sums: Mapping[str, Sums], issued: Issued, asked: Range, ids: Container[str]) -> None:
+def add_up(sums: Mapping[str, Sums], issued: IssuedLines, asked: Range, ids: Container[str]) -> None:
     """Add the lines that bill ahead for these funds, and those that draw them, to the funds' sums."""
     for line in issued.lines:
         id = line.commitment_id or line.balance_id
@@ -179,9 +179,9 @@ def add_up(sums: Mapping[str, Sums], issued: Issued, asked: Range, ids: Containe
             sums[id].moved(line.amount, issued, asked)
 
 
-async def _known(connect: Connect, organization: str, asked: Range) -> Known:
-    """The known funds, from one pass over the facts about funds."""
-    resources, deleted, then = Resources(organization), dict[str, Fund](), None
+async def _funds(connect: Connect, organization: str, asked: Range) -> FundsOfRange:
+    """The funds, from one pass over the facts about funds."""
+    resources, deleted, then = Resources(organization), dict[str, ClosableFund](), None
     async with connect() as connection:
         async with connection.transaction():
             until = asked.until.position
@@ -192,21 +192,21 @@ async def _known(connect: Connect, organization: str, asked: Range) -> Known:
                 if isinstance(envelope.data, ResourceDeleted):
                     id = envelope.data.id
                     entity = resources.commitments.get(id) or resources.balances[id]
-                    deleted[id] = Fund(entity, envelope.time)
+                    deleted[id] = ClosableFund(entity, envelope.time)
                 resources.evolve(envelope)
         now = dict(funds_of(resources, deleted.values()))
-        owners = sorted({fund.account_id for fund in now.values()})
-        rows = await connection.fetch(_ACCOUNTS, organization, owners, until)
-    accounts = {row["id"]: Account(row["root"], row["zone"], row["code"]) for row in rows}
-    return Known(now if then is None else then, now, accounts)
+        ids = sorted({fund.account_id for fund in now.values()})
+        rows = await connection.fetch(_ACCOUNTS, organization, ids, until)
+    owners = {row["id"]: FundOwner(row["root"], row["zone"], row["code"]) for row in rows}
+    return FundsOfRange(now if then is None else then, now, owners)
 
 
-def funds_of(resources: Resources, deleted: Iterable[Fund]) -> Iterator[tuple[str, Fund]]:
+def funds_of(resources: Resources, deleted: Iterable[ClosableFund]) -> Iterator[tuple[str, ClosableFund]]:
     """All present and former prepaid funds by id, without minimums."""
     for fund in deleted:
         yield fund.entity.id, fund
     for commitment in resources.commitments.values():
         if commitment.body.kind == "PREPAYMENT":
-            yield commitment.id, Fund(commitment)
+            yield commitment.id, ClosableFund(commitment)
     for balance in resources.balances.values():
-        yield balance.id, Fund(balance)
+        yield balance.id, ClosableFund(balance)

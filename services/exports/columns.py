@@ -9,12 +9,12 @@ from uuid import uuid5
 from events.envelope import NAMESPACE
 from events.facts.bills import BillLine
 from projections.revenue.journal import Chart, Entry, entries_of
-from projections.revenue.recognition import Part, parts_of, recognition_of
-from services.exports.reading import Issued
+from projections.revenue.recognition import MonthPart, parts_of, recognition_of
+from services.exports.reading import IssuedLines
 
 #: MONEY has the digits of a currency's minor unit, NUMBER up to 18 after the point; MONTHS are amounts by month.
 Kind = Literal["TEXT", "FLAG", "WHOLE", "DAY", "MOMENT", "MONEY", "NUMBER", "MONTHS"]
-Value = str | bool | int | date | datetime | Decimal | list[Part] | None
+Value = str | bool | int | date | datetime | Decimal | list[MonthPart] | None
 Row = tuple[Value, ...]
 
 
@@ -48,12 +48,12 @@ JOURNAL = (
 )
 
 
-def line_rows(issued: Issued) -> list[Row]:
+def line_rows(issued: IssuedLines) -> list[Row]:
     """A row for each line, in the order of LINES; for a voided bill with all amounts negated."""
     return [_row(LINES, _of_line(issued, line)) for line in issued.lines]
 
 
-def _of_line(issued: Issued, line: BillLine) -> dict[str, Value]:
+def _of_line(issued: IssuedLines, line: BillLine) -> dict[str, Value]:
     bill, codes, sign = issued.bill, issued.codes, -1 if issued.voided else 1
     return {
         "row_id": _row_id(line.id, issued.voided),
@@ -98,7 +98,7 @@ def _of_line(issued: Issued, line: BillLine) -> dict[str, Value]:
     }
 
 
-def journal_rows(issued: Issued, chart: Chart) -> list[Row]:
+def journal_rows(issued: IssuedLines, chart: Chart) -> list[Row]:
     """Two rows, debit and credit, for each entry of each line, in the order of JOURNAL."""
     bill, codes, rows = issued.bill, issued.codes, list[Row]()
     for line in issued.lines:
@@ -144,7 +144,7 @@ def _row(columns: Sequence[Column], said: Mapping[str, Value]) -> Row:
     return tuple([said[column.name] for column in columns])
 
 
-def _row_type(issued: Issued) -> str:
+def _row_type(issued: IssuedLines) -> str:
     return "VOIDED" if issued.voided else "ISSUED"
 
 

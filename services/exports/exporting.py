@@ -7,7 +7,7 @@ from projections.revenue.journal import Chart
 from services.concurrency import compute
 from services.exports.closing import closing_rows
 from services.exports.columns import Row, journal_rows, line_rows
-from services.exports.reading import Connect, Issued, read_issued
+from services.exports.reading import Connect, IssuedLines, read_issued
 from services.exports.watermark import Range
 from services.exports.writing import Sheet
 
@@ -33,7 +33,7 @@ async def _rows(connect: Connect, organization: str, asked: Range, chart: Chart 
             yield some
 
 
-def _rows_of(issued: Issued, chart: Chart | None) -> list[Row]:
+def _rows_of(issued: IssuedLines, chart: Chart | None) -> list[Row]:
     return line_rows(issued) if chart is None else journal_rows(issued, chart)
 
 

@@ -60,7 +60,7 @@ Connect = Callable[[], AbstractAsyncContextManager[Connection]]
 Codes = Mapping[str, str | None]
 
 
-class Issued(NamedTuple):
+class IssuedLines(NamedTuple):
     """Some lines of one bill, as they were issued, or as the voiding of the bill takes them back.
 
     `fact` is the issuing or voiding fact: its position and time. `bill` is without lines.
@@ -93,7 +93,7 @@ async def newest_of(connection: Connection, organization: str, types: Sequence[s
 
 async def read_issued(
     connect: Connect, organization: str, asked: Range, stream: str | None = None
-) -> AsyncIterator[Issued]:
+) -> AsyncIterator[IssuedLines]:
     """Every line that was issued or voided in the range, in order, in batches no larger than a record.
 
     `stream`: only bills of this family. A connection is held only for a few short statements.
@@ -106,10 +106,10 @@ async def read_issued(
             codes = await _codes(connection, organization, small)
         for place, time, fact in facts:
             if _is_whole(fact):
-                yield Issued(place, time, False, _head(fact), fact.lines, codes[place])
+                yield IssuedLines(place, time, False, _head(fact), fact.lines, codes[place])
             else:
                 async for bill, lines, its in _divided(connect, organization, fact, place):
-                    yield Issued(place, time, isinstance(fact, BillVoided), bill, lines, its)
+                    yield IssuedLines(place, time, isinstance(fact, BillVoided), bill, lines, its)
 
 
 def _is_whole(fact: Fact) -> TypeGuard[BillIssued]:

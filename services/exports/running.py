@@ -29,7 +29,7 @@ class BusyFolderError(Worded, ExpectedFailure):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedExport:
     """What to export: an organization's facts from watermark `since` to `until`, and for a journal the day `closed` up
     to which prepayments that are over are closed. None: from the end of the folder's files, to the end of the log.
     """
@@ -58,7 +58,7 @@ class Exported(NamedTuple):
     path: str | None
 
 
-async def run_export(postgres: Postgres, wanted: Wanted) -> Exported:
+async def run_export(postgres: Postgres, wanted: WantedExport) -> Exported:
     """Run the export. Raises: ExtraMissingError, PlaceError, PlaceAwayError, GapError, BusyFolderError; errors of
     `checked_range`.
     """
@@ -79,7 +79,7 @@ async def run_export(postgres: Postgres, wanted: Wanted) -> Exported:
     return Exported(asked, rows, path)
 
 
-async def _write(postgres: Postgres, wanted: Wanted, asked: Range, file: BinaryIO) -> int:
+async def _write(postgres: Postgres, wanted: WantedExport, asked: Range, file: BinaryIO) -> int:
     about = {"organization": wanted.organization, "since": asked.since.text, "until": asked.until.text}
     with with_extra():
         sheet = open_sheet(wanted.format, file, wanted.columns, about)
@@ -92,7 +92,7 @@ async def _write(postgres: Postgres, wanted: Wanted, asked: Range, file: BinaryI
 
 
 @asynccontextmanager
-async def _alone(postgres: Postgres, wanted: Wanted) -> AsyncIterator[None]:
+async def _alone(postgres: Postgres, wanted: WantedExport) -> AsyncIterator[None]:
     """Keep other exports from adding a file to the same folder during the block. The lock ends with its connection, so
     a killed process leaves none.
 

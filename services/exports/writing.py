@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from events.dates import instant_text
 from events.decimals import plain
-from projections.revenue.recognition import Part
+from projections.revenue.recognition import MonthPart
 from services.exports.columns import Column, Row, Value
 from services.statement.spreadsheet import harmless
 
@@ -79,7 +79,7 @@ def _spelled(column: Column, value: Value) -> str:
     return "" if value is None else _number_or_day(value)
 
 
-def _number_or_day(value: bool | int | date | datetime | Decimal | list[Part]) -> str:
+def _number_or_day(value: bool | int | date | datetime | Decimal | list[MonthPart]) -> str:
     match value:
         case Decimal():
             return plain(value)

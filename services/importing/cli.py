@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from services.access.client import Patient, SignedIn
 from services.access.local import credentials
-from services.importing.files import Position, rows_of, size_of
+from services.importing.files import ImportPosition, rows_of, size_of
 from services.importing.layout import Layout, RowError, UnmappedColumnError, check_field, measurement_of
-from services.importing.sending import PATIENCE, Request, Sender, Wrong, requests_of
+from services.importing.sending import PATIENCE, MeasurementsRequest, Sender, Wrong, requests_of
 from services.run.settings import load_settings
 
 #: Characters of a file's digest that go into a uid: few enough to leave room for the line.
@@ -49,12 +49,12 @@ def _measured(path: Path, layout: Layout, digest: str, after: int) -> Iterator[t
 class Importing:
     """One run of the command. `sent`, `wrong`: how many rows so far; `lines`: how many the file has, for the bar."""
 
-    def __init__(self, sender: Sender, position: Position, progress: Progress, lines: int) -> None:
+    def __init__(self, sender: Sender, position: ImportPosition, progress: Progress, lines: int) -> None:
         self._sender, self._position, self._progress = sender, position, progress
         self._bar = progress.add_task("lines", total=lines, completed=position.line)
         self.sent = self.wrong = 0
 
-    def run(self, parts: Iterable[Request | Wrong]) -> None:
+    def run(self, parts: Iterable[MeasurementsRequest | Wrong]) -> None:
         """Send all requests in turn, printing wrong rows. Raises: ImportStoppedError, ImportRefusedError."""
         for part in parts:
             if isinstance(part, Wrong):
@@ -98,7 +98,7 @@ def import_file(
     )
     auth = SignedIn(credentials(load_settings()))
     size = size_of(file)
-    position = Position(file, size.digest, organization)
+    position = ImportPosition(file, size.digest, organization)
     if not from_start:
         position.go_on()
     console = Console(stderr=True)

@@ -30,21 +30,21 @@ class BrokenHeaderError(Worded, ExpectedFailure):
     """the first line of {path} must be CSV: {cause}"""
 
 
-class Size(NamedTuple):
+class FileIdentity(NamedTuple):
     """A file's SHA-256, in hex, and its number of line ends."""
 
     digest: str
     lines: int
 
 
-def size_of(path: Path) -> Size:
+def size_of(path: Path) -> FileIdentity:
     """The digest and size of a file, which is read whole."""
     digest, lines = sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             lines += chunk.count(b"\n")
-    return Size(digest.hexdigest(), lines)
+    return FileIdentity(digest.hexdigest(), lines)
 
 
 def rows_of(path: Path, layout: Layout) -> Iterator[tuple[int, dict[str, Any] | ValueError]]:
@@ -110,7 +110,7 @@ class FileChangedError(Worded, ExpectedFailure):
     """
 
 
-class Position:
+class ImportPosition:
     """How far a file was sent to an organization. `line`: all rows up to this one have been answered; 0 at first.
 
     `digest`: the file's SHA-256, by which a change of the file is noticed.

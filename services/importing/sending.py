@@ -26,7 +26,7 @@ class ImportRefusedError(Worded, ExpectedFailure):
     """{url} answered {status}: {why}"""
 
 
-class Request(NamedTuple):
+class MeasurementsRequest(NamedTuple):
     """Measurements in JSON, and the line of each. `reached`: once they are answered, all rows up to this line are."""
 
     items: list[bytes]
@@ -41,7 +41,7 @@ class Wrong(NamedTuple):
     message: str
 
 
-def requests_of(rows: Iterable[tuple[int, dict[str, Any] | Wrong]]) -> Iterator[Request | Wrong]:
+def requests_of(rows: Iterable[tuple[int, dict[str, Any] | Wrong]]) -> Iterator[MeasurementsRequest | Wrong]:
     """The rows in requests as large as the API takes, and the rows that cannot be sent. The last request may be empty.
 
     `rows`: with their lines, in order.
@@ -56,13 +56,13 @@ def requests_of(rows: Iterable[tuple[int, dict[str, Any] | Wrong]]) -> Iterator[
                 yield Wrong(line, "is too large, or not in UTF-8")
             else:
                 if len(items) == ITEMS_MAX or size + len(item) + 1 > _BYTES_MAX:
-                    yield Request(items, lines, reached)
+                    yield MeasurementsRequest(items, lines, reached)
                     items, lines, size = [], [], 0
                 items.append(item)
                 lines.append(line)
                 size += len(item) + 1
         reached = line
-    yield Request(items, lines, reached)
+    yield MeasurementsRequest(items, lines, reached)
 
 
 def _encoded(row: dict[str, Any]) -> bytes | None:
@@ -78,7 +78,7 @@ class Sender:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
-    def send(self, request: Request, after: int) -> list[Wrong]:
+    def send(self, request: MeasurementsRequest, after: int) -> list[Wrong]:
         """Send a request until it is taken, without the rows that were refused. Returns: the refused rows.
 
         `after`: all rows up to this line were sent before, for messages. Raises: ImportStoppedError if the API did not

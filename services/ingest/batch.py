@@ -55,7 +55,7 @@ class Settling:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PollOutcome:
     """What a poll of one partition leads to. What goes elsewhere is acknowledged before `records` are appended."""
 
     partition: int
@@ -190,7 +190,7 @@ def _reject(record: FetchedRecord, ms: int, refused: Refused, settling: Settling
     settling.reasons[refused.reason] = settling.reasons.get(refused.reason, 0) + 1
 
 
-def finish(last: FetchedRecord | None, state: PartitionState, settling: Settling) -> Outcome:
+def finish(last: FetchedRecord | None, state: PartitionState, settling: Settling) -> PollOutcome:
     """What a batch led to whose records are all settled.
 
     `last` is its last record; None if the poll read only ends of transactions.
@@ -206,7 +206,7 @@ def finish(last: FetchedRecord | None, state: PartitionState, settling: Settling
         mark=None if mark is None else MarkData(mark.offset, mark.ms, mark.digest.hex()),
     )
     read = Record(None, state.writer.read(arrival(0 if mark is None else mark.ms).text, counts))
-    return Outcome(
+    return PollOutcome(
         settling.partition,
         settling.home,
         settling.traced,

@@ -21,7 +21,7 @@ from services.personal.keyring import Keyring
 from services.personal.keys import check_opens
 from services.postgres import Role, open_postgres
 from services.readside.live import when_current
-from services.refusals.keeper import Keeper
+from services.refusals.keeper import RefusalKeeper
 from services.run.process import Process, run_process
 from services.run.stack import Endpoints
 from services.store.generations import load_generations
@@ -67,7 +67,7 @@ async def _ingest(
         guard = Guard(cluster, postgres.connection, generations)
         await guard.check()
         gate = CommandGate(postgres, generations, CatalogFollower(cluster, generations.origins))
-        keeper = Keeper(postgres, cluster, generations.partitions)
+        keeper = RefusalKeeper(postgres, cluster, generations.partitions)
         sealers = SealerFinder(postgres, keyring)
         handler = IngestHandler(postgres, gate, reader, writer, generations, keeper.wake, sealers)
         work = partial(

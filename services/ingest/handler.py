@@ -20,7 +20,7 @@ from events.codec import UndecodableRecordError
 from events.topics import EVENTS, USAGE, USAGE_REJECTED, home_of
 from services.continuity.check import check_ends, check_records, check_unread
 from services.continuity.memory import Known
-from services.ingest.batch import Outcome, Settling, finish, parts_of, settle_part
+from services.ingest.batch import PollOutcome, Settling, finish, parts_of, settle_part
 from services.ingest.catalogs import CommandGate
 from services.ingest.partition import PartitionState, gaps
 from services.ingest.sealing import SealerFinder
@@ -144,7 +144,7 @@ class IngestHandler:
         for error in {task.exception() for task in writing if not task.cancelled()} - {None}:
             log.warning("poll_abandoned", error=f"{type(error).__name__}: {error}")
 
-    async def _settle(self, polled: Polled, state: PartitionState) -> Outcome:
+    async def _settle(self, polled: Polled, state: PartitionState) -> PollOutcome:
         records = polled.records
         most, traced = self._generations.record_bytes, traced_poll(records)
         settling = Settling(state.partition, state.home, polled.next_offset, most, traced)
@@ -162,7 +162,7 @@ class IngestHandler:
             except ResyncError as error:
                 raise ResyncError(list(self._states), str(error)) from error
 
-    async def _write(self, outcomes: Mapping[int, Outcome], before: asyncio.Task[None] | None) -> None:
+    async def _write(self, outcomes: Mapping[int, PollOutcome], before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await before  # its failure is also a failure of this write
         try:
@@ -190,7 +190,7 @@ class IngestHandler:
                 state.fold(records, self._gate.catalogs)
             state.appended_up_to(end)
 
-    async def _write_elsewhere(self, outcomes: Mapping[int, Outcome]) -> None:
+    async def _write_elsewhere(self, outcomes: Mapping[int, PollOutcome]) -> None:
         """Write refusals and re-routes of all partitions, by target, and wait for each acknowledgement."""
         wanted: dict[tuple[str, int], list[Record]] = {}
         for outcome in outcomes.values():
@@ -203,7 +203,7 @@ class IngestHandler:
         if any(outcome.rejected for outcome in outcomes.values()):
             self._refused()
 
-    async def _append(self, outcomes: Mapping[int, Outcome]) -> dict[int, list[Appended]]:
+    async def _append(self, outcomes: Mapping[int, PollOutcome]) -> dict[int, list[Appended]]:
         """Append to all partitions side by side; returns the batches of each.
 
         When this raises, every append has ended, successful or not: an append left in the background would write with a
@@ -242,7 +242,7 @@ class IngestHandler:
         if lost:
             raise ResyncError(list(lost), "; ".join(lost.values()))
 
-    def _report(self, outcomes: Mapping[int, Outcome]) -> None:
+    def _report(self, outcomes: Mapping[int, PollOutcome]) -> None:
         for outcome in outcomes.values():
             for name in self.counts:
                 self.counts[name] += getattr(outcome.counts, name)

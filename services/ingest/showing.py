@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import structlog
 
 from events.topics import HELD_HEADER, OFFSET_HEADER, REASON_HEADER, USAGE
-from services.ingest.batch import Outcome
+from services.ingest.batch import PollOutcome
 from services.refusals.rejected_record import organization_of
 from services.sight.metrics import APPEND, HELD, REFUSED
 from services.sight.metrics import USAGE as COUNTED
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 DISPOSITIONS = ("rated", "duplicate", "rejected", "rerouted")
 
 
-def show(outcome: Outcome, is_known: Callable[[str], object]) -> None:
+def show(outcome: PollOutcome, is_known: Callable[[str], object]) -> None:
     """Count the poll. `is_known`: whether the organization exists.
 
     Names of unknown organizations are counted together; otherwise a publisher could create as many metric series as it
@@ -49,7 +49,7 @@ def show(outcome: Outcome, is_known: Callable[[str], object]) -> None:
 
 
 @contextmanager
-def writing(outcomes: Mapping[int, Outcome]) -> Iterator[None]:
+def writing(outcomes: Mapping[int, PollOutcome]) -> Iterator[None]:
     """Times the block, which writes a poll, and makes it part of the poll's trace spans."""
     try:
         with APPEND.time():
@@ -60,7 +60,7 @@ def writing(outcomes: Mapping[int, Outcome]) -> Iterator[None]:
     _trace(outcomes)
 
 
-def _trace(outcomes: Mapping[int, Outcome], error: str | None = None) -> None:
+def _trace(outcomes: Mapping[int, PollOutcome], error: str | None = None) -> None:
     """Write a span for each partition of a poll that holds traced usage; `error`: it was not written."""
     for outcome in outcomes.values():
         if outcome.traced.contexts:

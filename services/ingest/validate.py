@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from events.decimals import parse_decimal, plain
+from events.decimals import MAX_WHOLE_DIGITS, parse_decimal, plain
 from events.digests import content_digest, id_digest
 from events.resources.bounds import NO_NUL, USAGE_TEXT_MAX
+from events.zones import ZoneDays
 from services.ingest.cloudevent import CloudEvent, UsageData, strings_decoded
 from services.ingest.directory import Directory, KnownMeter
 from services.ingest.instants import LATEST, Arrival, parse_instant, parse_with_day
@@ -26,10 +27,9 @@ MAX_ID_LENGTH = 256
 #: Earliest time of usage: zone arithmetic fails near year 1, and no usage is older than the epoch of billing systems.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 
-_WHOLE_LIMIT = 10**18
+_WHOLE_MIN, _WHOLE_MAX = 1 - 10**MAX_WHOLE_DIGITS, 10**MAX_WHOLE_DIGITS - 1
 #: A fraction's text of this length or less, without exponent, is already what `parse_decimal` would make of it.
 _SURELY_FITS = 18
-_NO_TEXTS: dict[str, dict[str, str]] = {}
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -55,16 +55,15 @@ class Usage(msgspec.Struct, gc=False):
 
 def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
     """The event as usage of its lane, if every rule holds. It runs once per record, so it makes as few calls as
-    possible.
+    possible: what is seldom stands in functions of its own.
 
     Raises: Refused, with the first broken rule.
     """
-    usage_id, data, meter = event.id, event.data, lane.meter
+    data, meter = event.data, lane.meter
     publisher = lane.publishers.get(event.source) or publisher_of(lane, event.source)
-    if not 0 < len(usage_id) <= MAX_ID_LENGTH:
-        raise Refused(Reason.TOO_LONG, f"id must have 1 to {MAX_ID_LENGTH} characters")
-    if "\0" in usage_id:
-        raise Refused(Reason.BAD_TEXT, f"id {NO_NUL}")
+    usage_id = event.id
+    if not 0 < len(usage_id) <= MAX_ID_LENGTH or "\0" in usage_id:
+        raise _bad_id(usage_id)
     try:
         ts, ts_text, day = parse_with_day(event.time, lane.days)
     except ValueError as error:
@@ -72,19 +71,14 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
     if ts > (lane.limit or arrived.limit):
         raise _too_late(lane.directory, arrived)
     if day is None:
-        if ts < EARLIEST:
-            raise Refused(Reason.BAD_TIME, f"time must not be before {EARLIEST:%Y-%m-%d}")
-        day = lane.days.day(ts_text)
+        day = _new_day(ts, ts_text, lane.days)
     ets_text = None if data.ets is None else _end(data.ets, ts)
-    numbers: dict[str, str] = {}
-    if data.measure:
-        _take_numbers(numbers, data.measure, "measure", meter)
+    numbers = _numbers(data.measure, "measure", meter) if data.measure else {}
     if data.income:
-        _take_numbers(numbers, data.income, "income", meter)
+        numbers |= _numbers(data.income, "income", meter)
     if data.cost:
-        _take_numbers(numbers, data.cost, "cost", meter)
-    has_texts = data.who or data.what or data.where or data.other or data.metadata
-    texts = _texts(data, lane) if has_texts else _NO_TEXTS
+        numbers |= _numbers(data.cost, "cost", meter)
+    texts = _texts(data, lane) if data.who or data.what or data.where or data.other or data.metadata else {}
     moment = ts_text if ets_text is None else f"{ts_text}/{ets_text}"
     digest = id_digest(publisher.hash, usage_id) + content_digest(meter.crc, moment, numbers, texts)
     strings = strings_decoded(event)
@@ -97,10 +91,23 @@ def conflict(usage: Usage) -> Refused:
     return Refused(Reason.ID_CONFLICT, rule)
 
 
+def _bad_id(id: str) -> Refused:
+    if 0 < len(id) <= MAX_ID_LENGTH:
+        return Refused(Reason.BAD_TEXT, f"id {NO_NUL}")
+    return Refused(Reason.TOO_LONG, f"id must have 1 to {MAX_ID_LENGTH} characters")
+
+
 def _too_late(directory: Directory, arrived: Arrival) -> Refused:
     clock = directory.clock
     whose = f"its arrival, {arrived.text}" if clock is None else f"the organization's test clock, {clock.isoformat()}"
     return Refused(Reason.TOO_FAR_IN_FUTURE, f"time must not be more than 1 day after {whose}")
+
+
+def _new_day(ts: datetime, ts_text: str, days: ZoneDays) -> date:
+    """The day of an instant whose hour is not cached."""
+    if ts < EARLIEST:
+        raise Refused(Reason.BAD_TIME, f"time must not be before {EARLIEST:%Y-%m-%d}")
+    return days.day(ts_text)
 
 
 def _end(written: str, ts: datetime) -> str:
@@ -113,20 +120,24 @@ def _end(written: str, ts: datetime) -> str:
     return ets_text
 
 
-def _take_numbers(numbers: dict[str, str], given: Mapping[str, Any], category: str, meter: KnownMeter) -> None:
+def _numbers(given: Mapping[str, Any], category: str, meter: KnownMeter) -> dict[str, str]:
+    """The numbers of a category, by field."""
+    numbers: dict[str, str] = {}
     allowed = meter.fields.get(category, _NOTHING)
     for code, value in given.items():
         if code not in allowed:
             raise _unknown(code, category, meter)
         kind = type(value)
         if kind is int:
-            if not -_WHOLE_LIMIT < value < _WHOLE_LIMIT:
-                raise Refused(Reason.BAD_NUMBER, f"data.{category}.{code} must have at most 18 whole digits")
+            if not _WHOLE_MIN <= value <= _WHOLE_MAX:
+                rule = f"data.{category}.{code} must have at most {MAX_WHOLE_DIGITS} whole digits"
+                raise Refused(Reason.BAD_NUMBER, rule)
             numbers[code] = str(value)
         elif kind is tuple:
             numbers[code] = _plain(value[0], category, code)
         else:
             raise Refused(Reason.WRONG_TYPE, f"data.{category}.{code} must be a JSON number")
+    return numbers
 
 
 def _plain(written: str, category: str, code: str) -> str:

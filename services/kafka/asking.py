@@ -90,7 +90,7 @@ class Metadata:
     hidden: frozenset[str] = frozenset()
 
 
-class Asking:
+class QueryClient:
     """A client for queries, for the length of a block. Raises: all errors of aiokafka."""
 
     def __init__(self, cluster: Cluster, seconds: float) -> None:
@@ -115,7 +115,7 @@ class Asking:
 
     @property
     def _open(self) -> AIOKafkaAdminClient:
-        assert self._admin is not None, "use Asking as an async context manager"
+        assert self._admin is not None, "use QueryClient as an async context manager"
         return self._admin
 
     async def metadata(self, topics: Iterable[str]) -> Metadata:

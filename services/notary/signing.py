@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from events.topics import TREE_HEADS
-from projections.proof.segments import Cut, Cutter, Tree
+from projections.proof.segments import Cutter, SegmentLeaves, Tree
 from services.breaks import LogCutError, LogWentBackError
 from services.kafka import BatchWriter, LogReader, Record
 from services.proof.head import Head, TopicPartition, head_of, sign_head
@@ -61,7 +61,7 @@ class Notary:
 
     async def _check(self, topic_partition: TopicPartition, head: Head) -> None:
         cutter, said = Cutter(head.segment.start), head.segment.segment
-        cuts: list[Cut] = []
+        cuts: list[SegmentLeaves] = []
         async for records in self._reader.read(*topic_partition, said.start, said.end):
             cuts += cutter.take(numbered(records))
         if [cut.segment for cut in cuts] != [said]:
@@ -82,7 +82,7 @@ class Notary:
         growing.position = until
         return until < end
 
-    async def _sign(self, topic_partition: TopicPartition, growing: _Growing, cuts: list[Cut]) -> None:
+    async def _sign(self, topic_partition: TopicPartition, growing: _Growing, cuts: list[SegmentLeaves]) -> None:
         tokens = []
         for cut in cuts:
             growing.tree = growing.tree.grown(cut.segment)

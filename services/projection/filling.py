@@ -58,7 +58,7 @@ async def fold_to(
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartitionToFold:
     """A partition of the log, to be folded up to a next offset."""
 
     partition: int
@@ -80,7 +80,7 @@ class Filling:
     schema: str
     origins: Origins
 
-    async def run(self, part: Part, progress: Progress) -> None:
+    async def run(self, part: PartitionToFold, progress: Progress) -> None:
         """Fold the partition from its beginning, and settle the affected families. Raises: NewerLogError."""
         async with (
             open_postgres(self.database_url, role=self.role, most=CONNECTIONS) as postgres,

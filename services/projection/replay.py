@@ -25,7 +25,7 @@ from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka import Cluster, LogReader
 from services.postgres import Connection, Postgres
 from services.projection.apart import Progress, processes_for, run_apart
-from services.projection.filling import Filling, NewerLogError, Part, fold_to, settle_due
+from services.projection.filling import Filling, NewerLogError, PartitionToFold, fold_to, settle_due
 from services.projection.projection import Projection
 from services.projection.schemas import FixedTarget, drop_unused, fresh_schema, lock_schemas, unlock_schemas
 from services.readside.live import Live, OutdatedReadModelsError, move_live, read_live
@@ -99,7 +99,7 @@ async def replay(
             folded += records
             progress(records)
 
-        parts = [Part(*end) for end in (await main.end_offsets(EVENTS, partitions)).items()]
+        parts = [PartitionToFold(*end) for end in (await main.end_offsets(EVENTS, partitions)).items()]
         begin(sum(part.records for part in parts))
         filling = Filling(postgres.url, postgres.role, cluster, schema, generations.origins)
         await run_apart(filling, parts, processes_for(parts, processes), count)

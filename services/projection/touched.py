@@ -1,6 +1,6 @@
 """The accounts that a catalog fact affects: the accounts under some plans, or single accounts."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from events.facts.resources import OrganizationConfigured, ResourceFact
@@ -53,40 +53,37 @@ def _touched_by_rule(catalog: Resources, id: str) -> Touched:
 
 
 def _plans_over(catalog: Resources, id: str) -> frozenset[str]:
-    """The plans and plan groups that depend on a resource: through aggregations of it, their pricings, and the
-    pricings' plans.
+    """The plans and plan groups that depend on a resource. On the way there each set holds those that are the resource
+    or depend on it: aggregations, what is priced, pricings, templates, plans, groups.
     """
-    aggregations = {
-        aggregation.id
-        for aggregation in catalog.aggregations.values()
-        if id in (aggregation.id, aggregation.body.meter_id)
-    }
+    aggregations = {own.id for own in catalog.aggregations.values() if id in (own.id, own.body.meter_id)}
     # The ids of aggregations, formulas and counters alike; no pricing prices any other id.
     priced = {id} | aggregations | _formulas_over(catalog, aggregations)
-    pricings: list[Pricing | CounterPricing] = [
-        *(
-            pricing.body
-            for pricing in catalog.pricings.values()
-            if pricing.id == id or pricing.body.priced_id in priced
-        ),
-        *(
-            pricing.body
-            for pricing in catalog.counter_pricings.values()
-            if pricing.id == id or pricing.body.counter_id in priced
-        ),
-    ]
-    templates = {
-        id,
-        *(template.id for template in catalog.plan_templates.values() if template.body.product_id == id),
-        *(pricing.plan_template_id for pricing in pricings),
-    }
-    plans = {
-        *(plan.id for plan in catalog.plans.values() if plan.id == id or plan.body.plan_template_id in templates),
-        *(pricing.plan_id for pricing in pricings if pricing.plan_id),
-    }
+    pricings = list(_pricings_over(catalog, id, priced))
+    templates = {id} | {pricing.plan_template_id for pricing in pricings}
+    templates |= {template.id for template in catalog.plan_templates.values() if template.body.product_id == id}
+    plans = {pricing.plan_id for pricing in pricings if pricing.plan_id}
+    plans |= {plan.id for plan in catalog.plans.values() if plan.id == id or plan.body.plan_template_id in templates}
     links = (link for link in catalog.plan_group_links.values() if link.id == id or link.body.plan_id in plans)
-    groups = {link.body.plan_group_id for link in links} | ({id} & catalog.plan_groups.keys())
+    groups = ({id} & catalog.plan_groups.keys()) | {link.body.plan_group_id for link in links}
     return frozenset(plans | groups)
+
+
+def _formulas_over(catalog: Resources, aggregations: Iterable[str]) -> set[str]:
+    """The compound aggregations whose formulas name one of these aggregations."""
+    codes = {catalog.aggregations[id].body.code for id in aggregations}
+    formulas = catalog.compound_aggregations.values()
+    return {formula.id for formula in formulas if not codes.isdisjoint(calculation_of(formula.body.calculation).codes)}
+
+
+def _pricings_over(catalog: Resources, id: str, priced: Container[str]) -> Iterator[Pricing | CounterPricing]:
+    """The pricing of this id, and all that price one of these."""
+    for pricing in catalog.pricings.values():
+        if pricing.id == id or pricing.body.priced_id in priced:
+            yield pricing.body
+    for of_counter in catalog.counter_pricings.values():
+        if of_counter.id == id or of_counter.body.counter_id in priced:
+            yield of_counter.body
 
 
 def is_of_rule(fact: ResourceFact) -> bool:
@@ -99,10 +96,3 @@ def leads_nowhere(fact: ResourceFact) -> bool:
     """Whether nothing that is settled or raised follows from the fact, for example one about a webhook."""
     kind = kind_of(fact)
     return kind is not None and kind.leads_to == "nothing"
-
-
-def _formulas_over(catalog: Resources, aggregations: Iterable[str]) -> set[str]:
-    """The compound aggregations whose formulas name one of these aggregations."""
-    codes = {catalog.aggregations[id].body.code for id in aggregations}
-    formulas = catalog.compound_aggregations.values()
-    return {formula.id for formula in formulas if not codes.isdisjoint(calculation_of(formula.body.calculation).codes)}

@@ -10,7 +10,7 @@ from services.proof.head import Head, SegmentSaid
 Numbered = tuple[int, bytes | None]
 
 
-class Check:
+class PartitionCheck:
     """Compares a partition with its heads: call `take` with all of its records in order, a few at a time, then `end`.
 
     `heads`: all that were signed, in order. `difference`: the first difference, in words; None while there is none.

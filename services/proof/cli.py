@@ -11,7 +11,7 @@ from services.commands.refused import CommandError
 from services.failures import ExpectedFailure, Worded
 from services.kafka import KafkaAdmin, LogReader
 from services.postgres import open_postgres
-from services.proof.checking import Check
+from services.proof.checking import PartitionCheck
 from services.proof.documents import read_document, written
 from services.proof.exporting import export_bill, prove_consistency, prove_inclusion
 from services.proof.head import Document, TopicPartition, key_by, notary, read_head
@@ -90,7 +90,7 @@ async def check_partition(reader: LogReader, topic_partition: TopicPartition, ke
     """
     heads = await all_heads(reader, topic_partition, key)
     [end] = (await reader.end_offsets(topic_partition[0], [topic_partition[1]])).values()
-    check = Check([checkpoint.head for checkpoint in heads])
+    check = PartitionCheck([checkpoint.head for checkpoint in heads])
     async for records in reader.read(*topic_partition, 0, end):
         check.take(numbered(records))
     check.end()

@@ -17,14 +17,14 @@ from projections.usage import PREFIX, RatedRecord, decode_rated, meter_plans, ra
 from services.readside.family_state import FamilyState, new_family
 
 
-class Logged(NamedTuple):
+class LoggedRecord(NamedTuple):
     """A record's offset and value."""
 
     offset: int
     value: bytes
 
 
-class Issued(NamedTuple):
+class BillInLog(NamedTuple):
     """An issued bill with all of its lines, its organization, and whether it is still valid (`stands`: not voided)."""
 
     bill: BillIssued
@@ -32,7 +32,7 @@ class Issued(NamedTuple):
     stands: bool
 
 
-def issued_in(log: Iterable[Logged], bill_id: str) -> Issued | None:
+def issued_in(log: Iterable[LoggedRecord], bill_id: str) -> BillInLog | None:
     """The bill with this id, if these records have it. Raises: UndecodableRecordError, BrokenBillError."""
     billed, issued, organization = Billed(), None, ""
     for logged in log:
@@ -42,10 +42,12 @@ def issued_in(log: Iterable[Logged], bill_id: str) -> Issued | None:
             if isinstance(envelope.data, BillFact) and envelope.data.bill_id == bill_id:
                 organization = envelope.organization
             issued = billed.bills.get(bill_id, issued)
-    return Issued(issued, organization, bill_id in billed.bills) if issued else None
+    return BillInLog(issued, organization, bill_id in billed.bills) if issued else None
 
 
-def derived(organization: str, bill: BillIssued, catalog: Sequence[Logged], log: Sequence[Logged]) -> BillIssued | None:
+def derived(
+    organization: str, bill: BillIssued, catalog: Sequence[LoggedRecord], log: Sequence[LoggedRecord]
+) -> BillIssued | None:
     """The bill as it follows from records of catalog and log, up to the positions in `bill`; None if nothing was due.
 
     Raises: UndecodableRecordError, BrokenBillError; LookupError if a record refers to something that no record has.
@@ -56,13 +58,13 @@ def derived(organization: str, bill: BillIssued, catalog: Sequence[Logged], log:
 
 
 def family_at(
-    organization: str, root_id: str, positions: Positions, catalog: Sequence[Logged], log: Sequence[Logged]
+    organization: str, root_id: str, positions: Positions, catalog: Sequence[LoggedRecord], log: Sequence[LoggedRecord]
 ) -> Family:
     """An account family as it follows from these records, up to these positions. Raises: as `derived`."""
     shared = Resources(organization)
     for logged in _before(catalog, positions.catalog):
         shared.evolve(decode(logged.value))
-    state, usage, clock = new_family(organization, root_id, positions.partition), list[Logged](), None
+    state, usage, clock = new_family(organization, root_id, positions.partition), list[LoggedRecord](), None
     for logged in _before(log, positions.log):
         if logged.value.startswith(PREFIX):
             usage.append(logged)
@@ -80,11 +82,11 @@ def family_at(
     return state.family(resources, index_families(shared))
 
 
-def _before(records: Iterable[Logged], end: int) -> Iterator[Logged]:
+def _before(records: Iterable[LoggedRecord], end: int) -> Iterator[LoggedRecord]:
     return (logged for logged in records if logged.offset < end)
 
 
-def _add_usage(state: FamilyState, resources: Resources, usage: Sequence[Logged]) -> None:
+def _add_usage(state: FamilyState, resources: Resources, usage: Sequence[LoggedRecord]) -> None:
     zones = {id: ZoneDays(time_zone(member.timezone)) for id, member in state.members.items()}
     values = {logged.offset: logged.value for logged in usage}
     fold = CorrectedFold(state.corrections, meter_plans(resources), zones)
@@ -93,7 +95,7 @@ def _add_usage(state: FamilyState, resources: Resources, usage: Sequence[Logged]
         state.put_total(key, cell.day_state(), (cell.first, cell.last))
 
 
-def _rated(usage: Sequence[Logged]) -> list[RatedRecord]:
+def _rated(usage: Sequence[LoggedRecord]) -> list[RatedRecord]:
     """Usage records decoded, in order. Raises: UndecodableRecordError."""
     usual = [logged for logged in usage if logged.value.startswith(PREFIX)]
     records, strange = decode_rated([logged.value for logged in usual]) if usual else ([], [])

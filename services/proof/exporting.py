@@ -18,7 +18,7 @@ from services.proof.checking import Numbered
 from services.proof.documents import BillExport, Consistency, Inclusion, PartitionProof
 from services.proof.head import TopicPartition
 from services.proof.heads_topic import OtherLogError, Published, all_heads, numbered
-from services.proof.selecting import Collector, OfBill, OfCatalog, Wants
+from services.proof.selecting import Collector, OfCatalog, RecordsOfBill, Wants
 from services.readside.bill_rows import lines_of_bills, read_issued
 from services.readside.live import reading_live
 from services.readside.loading import bill_as_issued
@@ -159,7 +159,7 @@ async def export_bill(
             bill_id=bill_id,
             total=total,
             lines=tuple(BillLine.model_validate(line) for line in lines),
-            log=await _proved(reader, log, issued_at, OfBill(origins, organization, bill), key),
+            log=await _proved(reader, log, issued_at, RecordsOfBill(origins, organization, bill), key),
             catalog=await _proved(
                 reader, catalog, bill.positions.catalog - 1, OfCatalog(origins, organization, bill), key
             ),

@@ -16,7 +16,7 @@ from events.facts.bills import BillFact, BillIssued
 from events.facts.resources import AccountCreated
 from events.sources import LastSequences, Origins
 from projections.proof.merkle import Hash, pruned
-from projections.proof.segments import Cut, Cutter, Segment
+from projections.proof.segments import Cutter, Segment, SegmentLeaves
 from projections.usage import PREFIX
 from services.proof.documents import PartitionProof, RecordSaid, SegmentProof
 from services.proof.head import TopicPartition, segment_said
@@ -73,7 +73,7 @@ class Wants(Protocol):
         """Why the next record is not wanted, in words to put after its offset in a sentence; None if it is wanted."""
 
 
-class OfBill:
+class RecordsOfBill:
     """Wants the records of the log that a bill follows from: those of its account family and ticks, up to the bill's
     position, and later ones only if they are about the bill itself.
     """
@@ -149,7 +149,7 @@ class Collector:
         for cut in self._cutter.take(records):
             self._complete(cut)
 
-    def _complete(self, cut: Cut) -> None:
+    def _complete(self, cut: SegmentLeaves) -> None:
         index = len(self.segments)
         self.segments.append(cut.segment)
         self._leaves.append(cut.segment.leaf(*self._topic_partition))
@@ -159,7 +159,7 @@ class Collector:
             said = segment_said(cut.segment)
             self._proved.append(SegmentProof(index=index, segment=said, records=records, hashes=hashes))
 
-    def _said(self, cut: Cut, index: int) -> RecordSaid:
+    def _said(self, cut: SegmentLeaves, index: int) -> RecordSaid:
         offset = cut.offsets[index]
         value = self._wanted.pop(offset).decode()
         return RecordSaid(offset=offset, place=index, value=value, leaf=cut.leaves[index])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from events.facts.bills import BillIssued, BillLine
 from projections.proof.merkle import UnprovenError, root_by_pruned
 from projections.settlement.billed import content_of, in_words, key_of
-from services.proof.deriving import Issued, Logged
+from services.proof.deriving import BillInLog, LoggedRecord
 from services.proof.documents import BillExport, PartitionProof, SegmentProof
 from services.proof.head import Head, StrangeHeadError, TopicPartition, read_head
 from services.signatures import ForgedError, OtherKeyError
@@ -52,16 +52,16 @@ class Verdict:
         return head
 
 
-class Proved(NamedTuple):
+class ProvedRecords(NamedTuple):
     """Records of a partition, in order, and the head that proves that they are in the log."""
 
     head: Head
-    records: list[Logged]
+    records: list[LoggedRecord]
 
 
 def proved_records(
     verdict: Verdict, proof: PartitionProof, topic_partition: TopicPartition, key: str | None
-) -> Proved | None:
+) -> ProvedRecords | None:
     """The records in a file's proof of a partition. If any of it is not as it was signed, None, and findings say what.
 
     `topic_partition`: which partition it must be; `key`: the thumbprint of the key that must have signed, if known.
@@ -76,9 +76,9 @@ def proved_records(
         verdict.fails(f"{what}: {text}")
     if wrong:
         return None
-    records = [Logged(record.offset, record.raw) for part in proof.segments for record in part.records]
+    records = [LoggedRecord(record.offset, record.raw) for part in proof.segments for record in part.records]
     verdict.holds(f"{what}: {len(records)} records are part of {head.named}, {head.as_of}")
-    return Proved(head, records)
+    return ProvedRecords(head, records)
 
 
 def _why_not(proof: PartitionProof, head: Head, topic_partition: TopicPartition) -> str | None:
@@ -119,7 +119,7 @@ def _wrong_in_segment(proof: SegmentProof) -> Iterator[str]:
             yield f"the record at offset {record.offset} is not the one that was signed"
 
 
-def compare(verdict: Verdict, document: BillExport, issued: Issued, again: BillIssued | None) -> None:
+def compare(verdict: Verdict, document: BillExport, issued: BillInLog, again: BillIssued | None) -> None:
     """Compare line by line the bill as it is shown in the document, as it was issued, and as it was derived again.
 
     `again`: None if nothing was due. The findings go to `verdict`.
@@ -153,7 +153,7 @@ def compare(verdict: Verdict, document: BillExport, issued: Issued, again: BillI
     _totals(verdict, document, issued, again)
 
 
-def _totals(verdict: Verdict, document: BillExport, issued: Issued, again: BillIssued | None) -> None:
+def _totals(verdict: Verdict, document: BillExport, issued: BillInLog, again: BillIssued | None) -> None:
     bill = issued.bill
     whose = f"account {bill.account_id} of {issued.organization}"
     told = f"bill {bill.bill_id} of {whose}, {bill.bill_date}: {bill.total} {bill.currency}"

@@ -10,10 +10,10 @@ from events.sources import Origins
 from events.topics import CATALOG, EVENTS
 from projections.proof.merkle import UnprovenError, is_consistent, root_by_inclusion
 from projections.proof.segments import record_leaf
-from services.proof.deriving import Issued, derived, issued_in
+from services.proof.deriving import BillInLog, derived, issued_in
 from services.proof.documents import BillExport, Consistency, Inclusion, Provable
-from services.proof.selecting import OfBill, OfCatalog, Wants
-from services.proof.verdict import Proved, Verdict, compare, proved_records
+from services.proof.selecting import OfCatalog, RecordsOfBill, Wants
+from services.proof.verdict import ProvedRecords, Verdict, compare, proved_records
 
 
 def verify(document: Provable, key: str | None = None) -> Verdict:
@@ -89,7 +89,9 @@ def _bill(verdict: Verdict, document: BillExport, key: str | None) -> None:
     compare(verdict, document, issued, again)
 
 
-def _only_what_counts(verdict: Verdict, document: BillExport, issued: Issued, catalog: Proved, log: Proved) -> None:
+def _only_what_counts(
+    verdict: Verdict, document: BillExport, issued: BillInLog, catalog: ProvedRecords, log: ProvedRecords
+) -> None:
     """Check that an exporter would have put every record into the file: none is foreign, repeated, or of others.
 
     Also checks that the checkpoints reach the positions at which the bill was derived. Findings go to `verdict`.
@@ -98,9 +100,9 @@ def _only_what_counts(verdict: Verdict, document: BillExport, issued: Issued, ca
     if issued.organization != document.organization:
         said, issuer = document.organization, issued.organization
         verdict.fails(f"bill {bill.bill_id} is said to be of organization {said}, and was issued by {issuer}")
-    parts: list[tuple[Wants, Proved, int]] = [
+    parts: list[tuple[Wants, ProvedRecords, int]] = [
         (OfCatalog(origins, issued.organization, bill), catalog, bill.positions.catalog),
-        (OfBill(origins, issued.organization, bill), log, bill.positions.log),
+        (RecordsOfBill(origins, issued.organization, bill), log, bill.positions.log),
     ]
     for wants, proved, derived_at in parts:
         head = proved.head

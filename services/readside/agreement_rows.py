@@ -91,7 +91,7 @@ class OfCurrency:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedRows:
     """Amounts by currency; pending bills; and families whose rows are older than their log, by reason."""
 
     currencies: Sequence[OfCurrency]
@@ -99,7 +99,7 @@ class Expected:
     waiting: Mapping[str, int]
 
 
-async def read_expected(connection: Any, organization: str, window: Window, most: int) -> Expected:
+async def read_expected(connection: Any, organization: str, window: Window, most: int) -> ExpectedRows:
     """Read the outlook in a transaction that has set its search path; `most` entries are named in each list."""
     by_currency = defaultdict[str, list[Row]](list)
     for row in await connection.fetch(_SUMS.format(window=window), organization):
@@ -110,7 +110,7 @@ async def read_expected(connection: Any, organization: str, window: Window, most
         at_stake, lapsing = ([row for row in first if row["list"] == name] for name in ("at_stake", "lapses"))
         currencies.append(OfCurrency(sums, at_stake, lapsing, true_ups))
     waiting = await due_families(connection, organization)
-    return Expected(currencies, await connection.fetch(_PENDING, organization), waiting)
+    return ExpectedRows(currencies, await connection.fetch(_PENDING, organization), waiting)
 
 
 async def due_families(connection: Any, organization: str | None = None) -> dict[str, int]:

@@ -16,7 +16,7 @@ from events.resources.organization import LAST_DAY
 from services.commands.refused import UnknownResource
 from services.postgres import Postgres
 from services.readside.live import read_live, reading_live
-from services.store.listing import Condition, all_placed
+from services.store.listing import SqlCondition, all_placed
 
 #: The external invoice date: for an issued bill the date it was issued with (before version 3 of the fact, the bill's
 #: date); for a pending bill the date it would be issued with, by `OrganizationConfig.invoiced_before`.
@@ -75,7 +75,7 @@ SELECT l.bill_id, l.number, {PLACE} AS place
 FROM bill_line_items l JOIN bills b ON b.bill_id = l.bill_id
 WHERE l.organization = $1"""
 #: The line's bill was not voided.
-STANDS = Condition("b.voided IS DISTINCT FROM {}", True)
+STANDS = SqlCondition("b.voided IS DISTINCT FROM {}", True)
 #: The content of lines is read only for those on the page: a bill may have tens of thousands.
 _LINES = """
 SELECT l.line::text, b.bill::text, page.place FROM ({places} ORDER BY place DESC LIMIT {size}) AS page
@@ -93,7 +93,7 @@ SELECT bill_id, line::text FROM bill_line_items WHERE bill_id = ANY ($1::text[])
 """
 
 
-async def pending_bills(connection: Any, organization: str, conditions: Sequence[Condition]) -> list[str]:
+async def pending_bills(connection: Any, organization: str, conditions: Sequence[SqlCondition]) -> list[str]:
     """Ids of the pending bills that fulfil all conditions. The connection's transaction reads the live schema."""
     arguments: list[Any] = [organization]
     query = _PENDING + all_placed(conditions, arguments)
@@ -135,7 +135,7 @@ class ListedLine(NamedTuple):
 
 
 async def read_lines(
-    connection: Any, organization: str, conditions: Sequence[Condition], size: int
+    connection: Any, organization: str, conditions: Sequence[SqlCondition], size: int
 ) -> list[ListedLine]:
     """Up to `size` lines that fulfil all conditions, newest bill first, each bill's lines in their order.
 

@@ -23,7 +23,7 @@ from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
 from projections.readmodels.settled_rows import NOTHING_WRITTEN, Written
 from projections.resources import Resources
-from projections.settlement import Billed, Family, FamilyTerms, Kept, assemble, terms_of, together
+from projections.settlement import Billed, Family, FamilyTerms, SettledState, assemble, terms_of, together
 from projections.usage import Cell, CellKey
 
 #: A total with its key.
@@ -67,7 +67,7 @@ class FamilyState:
     #: Compiled terms and the version of their catalog; valid until a fact of the family or another version.
     terms: tuple[FamilyTerms, int] | None = field(default=None, metadata=_MADE_AGAIN)
     #: What settlement keeps to settle the next change incrementally, and the days of totals that changed since.
-    kept: Kept | None = field(default=None, metadata=_MADE_AGAIN)
+    kept: SettledState | None = field(default=None, metadata=_MADE_AGAIN)
     moved: dict[TotalsKey, set[date]] = field(default_factory=dict, metadata=_MADE_AGAIN)
     #: The use until yesterday, while nothing arrives for those days.
     used: UsedBefore | None = field(default=None, metadata=_MADE_AGAIN)
@@ -206,7 +206,7 @@ class FamilyState:
             self.keep(None)
         return self.terms[0]
 
-    def keep(self, kept: Kept | None) -> None:
+    def keep(self, kept: SettledState | None) -> None:
         """Store what settlement keeps for the present totals; None: the next settlement starts over."""
         if kept is None:
             self.used = None

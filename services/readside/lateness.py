@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from events.topics import CATALOG, EVENTS, USAGE
 from services.readside.looking import Seen
-from services.readside.targets import LogProjected, Relayed, Target, UsageProjected
+from services.readside.targets import LogProjected, Relayed, UsageProjected, WaitTarget
 from services.store.generations import Generations
 
 #: Most moments that are remembered; beyond that, every second one is dropped.
@@ -25,7 +25,7 @@ class _Mark:
     at: float
     head: int
     generations: Generations
-    targets: tuple[Target, ...]
+    targets: tuple[WaitTarget, ...]
 
     def is_shown(self, seen: Seen) -> bool:
         """Whether everything in it is in the read models, or belongs to a replaced history."""
@@ -54,7 +54,7 @@ class Lateness:
         return now - self._marks[0].at if self._marks else 0.0
 
 
-def targets_of(seen: Seen, ends: Mapping[str, Mapping[int, int]]) -> tuple[Target, ...]:
+def targets_of(seen: Seen, ends: Mapping[str, Mapping[int, int]]) -> tuple[WaitTarget, ...]:
     """The state of the read models once they show everything that existed at a look."""
     if not ends:
         return (Relayed(seen.head),)

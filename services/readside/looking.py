@@ -40,7 +40,7 @@ _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class FoldProgress:
     """How far the read models are folded, by partition of `billing.events`.
 
     `due`: for read models that are being filled, the number of families still to be settled, which is their last step.
@@ -62,7 +62,7 @@ class Seen:
 
     head: int
     relayed: int
-    projected: Progress
+    projected: FoldProgress
     generations: Generations
     outdated: Live | None = None
 
@@ -112,7 +112,7 @@ async def _row(connection: Any, live: Live) -> Mapping[str, Any] | None:
 
 def _seen(row: Mapping[str, Any], outdated: Live | None) -> Seen:
     positions = json.loads(row["positions"] or "[]")
-    progress = Progress(
+    progress = FoldProgress(
         {partition: offset for partition, offset, _, _ in positions},
         {partition: offset for partition, _, offset, _ in positions},
         {partition: sequences for partition, _, _, sequences in positions},

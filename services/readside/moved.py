@@ -40,7 +40,7 @@ _PARTS = ("facts", "usage", "catalog", "clock", "today", "due")
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class FamilyMark:
     """`mark` changes once anything of the family of `root_id` changes; while it `waits` for settlement, it will change
     even if its partition does not move.
     """
@@ -51,11 +51,11 @@ class Moved:
     waits: bool
 
 
-async def read_moved(postgres: Postgres, organization: str, id: str) -> Moved | None:
+async def read_moved(postgres: Postgres, organization: str, id: str) -> FamilyMark | None:
     """The mark for an account, commitment, balance or bill; None if the read models do not have this id."""
     async with reading_live(postgres) as connection:
         row: Mapping[str, Any] | None = await connection.fetchrow(_MOVED, organization, id)
     if row is None:
         return None
     mark = ".".join("" if row[part] is None else str(row[part]) for part in _PARTS)
-    return Moved(row["root_id"], row["partition"], mark, row["due"] is not None)
+    return FamilyMark(row["root_id"], row["partition"], mark, row["due"] is not None)

@@ -27,7 +27,7 @@ WHERE organization = $1 AND (bill_id = $2 OR bill->>'sequentialInvoiceNumber' = 
 """
 
 
-class Named(NamedTuple):
+class SearchResult(NamedTuple):
     """A result of the search: a resource of a kind, or a `bill`, whose `code` is its invoice number; `account_id` is
     its account.
     """
@@ -39,7 +39,7 @@ class Named(NamedTuple):
     account_id: str | None
 
 
-async def find_called(postgres: Postgres, organization: str, words: str, most: int) -> list[Named]:
+async def find_called(postgres: Postgres, organization: str, words: str, most: int) -> list[SearchResult]:
     """Exact matches; if there are none, similar ones, without bills."""
     async with postgres.connection() as connection:
         exactly = _named(await connection.fetch(_EXACTLY, organization, _KINDS, words, most))
@@ -52,5 +52,5 @@ async def find_called(postgres: Postgres, organization: str, words: str, most: i
         return _named(await connection.fetch(_ALIKE, organization, _KINDS, f"{pattern}%", f"%{pattern}%", most))
 
 
-def _named(rows: Sequence[Mapping[str, Any]]) -> list[Named]:
-    return [Named(*(row[name] for name in Named._fields)) for row in rows]
+def _named(rows: Sequence[Mapping[str, Any]]) -> list[SearchResult]:
+    return [SearchResult(*(row[name] for name in SearchResult._fields)) for row in rows]

@@ -9,7 +9,7 @@ from events.topics import home_of
 from services.readside.looking import Seen
 
 
-class Target(Protocol):
+class WaitTarget(Protocol):
     """The target of a wait: a value, so that all waits for equal targets are one wait. `what` and `who` are for
     messages.
 

@@ -16,8 +16,8 @@ from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka import Cluster
 from services.readside.live import Live, OutdatedReadModelsError
 from services.readside.looking import KAFKA_SECONDS, Looker, Seen, TopicEnds
-from services.readside.targets import Target
-from services.shared_answers import Outcome, SharedAnswer
+from services.readside.targets import WaitTarget
+from services.shared_answers import AnswerOrError, SharedAnswer
 
 #: Seconds between looks while things move, and the longest while they do not.
 LOOK_SECONDS, REST_SECONDS = 0.02, 0.2
@@ -49,7 +49,7 @@ class Deadline:
 class _Wait:
     """All waits for one target."""
 
-    reached: "asyncio.Future[Outcome[None]]"
+    reached: "asyncio.Future[AnswerOrError[None]]"
     waiters: int = 0
     standing: object = None
     #: The live read models, if the wait is for them and they have another version.
@@ -77,7 +77,7 @@ class Watcher:
 
     looker: Looker
     _ends: Mapping[str, TopicEnds]
-    _waits: dict[Target, _Wait] = field(default_factory=dict)
+    _waits: dict[WaitTarget, _Wait] = field(default_factory=dict)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _watching: "asyncio.Task[None] | None" = None
     _look: SharedAnswer[Seen] = field(init=False)
@@ -94,7 +94,7 @@ class Watcher:
         """The ends of the topic's partitions, read after this call began. Raises: KafkaUnreachableError."""
         return await self._ends[topic].get(seconds)
 
-    async def until(self, target: Target, deadline: Deadline) -> None:
+    async def until(self, target: WaitTarget, deadline: Deadline) -> None:
         """Wait until the target is reached.
 
         Raises: ProjectionStalledError at the deadline, or after PROGRESS_SECONDS without a move;
@@ -141,7 +141,7 @@ class Watcher:
         for target, wait in list(self._waits.items()):
             if target.reached(seen):
                 del self._waits[target]
-                wait.reached.set_result(Outcome())
+                wait.reached.set_result(AnswerOrError())
             else:
                 wait.outdated = seen.outdated if target.is_of_read_models else None
                 moved = wait.note(target.standing(seen), now) or moved
@@ -149,7 +149,7 @@ class Watcher:
 
     def _fail(self, error: Exception) -> None:
         for wait in self._waits.values():
-            wait.reached.set_result(Outcome(error=error))
+            wait.reached.set_result(AnswerOrError(error=error))
         self._waits.clear()
 
     def end_waiting(self) -> None:
@@ -169,7 +169,7 @@ class Watcher:
         self.looker.close()
 
 
-async def _patiently(target: Target, wait: _Wait, deadline: Deadline) -> None:
+async def _patiently(target: WaitTarget, wait: _Wait, deadline: Deadline) -> None:
     loop = asyncio.get_running_loop()
     begun, moves = loop.time(), wait.moves
     while True:

@@ -19,7 +19,7 @@ from services.refusals.rejected_record import row_of
 _AT_ONCE, _PAUSE_S = 2_000, 0.2
 
 
-class Keeper:
+class RefusalKeeper:
     """`run` beside a worker; call `wake` after every refusal."""
 
     def __init__(self, postgres: Postgres, cluster: Cluster, partitions: int) -> None:

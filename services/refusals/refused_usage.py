@@ -7,7 +7,7 @@ from typing import Any
 
 from services.failures import Passing, Worded
 from services.refusals.rejected_record import Row
-from services.store.listing import Condition, all_placed
+from services.store.listing import SqlCondition, all_placed
 
 #: As long as `usage.rejected` has the bytes.
 KEPT_DAYS = 400
@@ -61,7 +61,7 @@ class ListedElsewhereError(Worded, Passing):
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedRefusal:
     """A row of the list; `replayed`: when it was sent again, if it was not refused since."""
 
     row: Row
@@ -69,8 +69,8 @@ class Listed:
     replayed: datetime | None
 
 
-def _listed(row: Any) -> Listed:
-    return Listed(Row(*(row[name] for name in Row._fields)), row["position"], row["replayed"])
+def _listed(row: Any) -> ListedRefusal:
+    return ListedRefusal(Row(*(row[name] for name in Row._fields)), row["position"], row["replayed"])
 
 
 async def positions(connection: Any) -> dict[int, int]:
@@ -95,7 +95,7 @@ async def forget_old(connection: Any) -> None:
     await connection.execute(_FORGET, KEPT_DAYS)
 
 
-async def get(connection: Any, organization: str, id: str) -> Listed | None:
+async def get(connection: Any, organization: str, id: str) -> ListedRefusal | None:
     """One row, replayed or not."""
     row = await connection.fetchrow(_GET, organization, id)
     return None if row is None else _listed(row)
@@ -104,12 +104,12 @@ async def get(connection: Any, organization: str, id: str) -> Listed | None:
 async def page(
     connection: Any,
     organization: str,
-    conditions: Sequence[Condition],
+    conditions: Sequence[SqlCondition],
     size: int,
     *,
     newest_first: bool,
     held: bool = False,
-) -> list[Listed]:
+) -> list[ListedRefusal]:
     """Up to `size` open or held rows that fulfil all conditions: the latest on the list, or those that were not refused
     for the longest time, so that records refused again and again come last.
     """
@@ -121,7 +121,7 @@ async def page(
 
 
 async def counts(
-    connection: Any, organization: str, conditions: Sequence[Condition], *, held: bool = False
+    connection: Any, organization: str, conditions: Sequence[SqlCondition], *, held: bool = False
 ) -> dict[str, int]:
     """The number of open or held rows that fulfil all conditions, by reason, largest first."""
     arguments: list[Any] = [organization]

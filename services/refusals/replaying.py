@@ -17,7 +17,7 @@ _GONE = "its bytes are not in usage.rejected any more"
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class Resent:
     """By id: when Kafka had the sent records, in ms (LogAppendTime), and why others could not be sent."""
 
     sent: dict[str, int]
@@ -26,7 +26,7 @@ class Replayed:
 
 async def replay_refused(
     postgres: Postgres, usage: SharedWriter, cluster: Cluster, organization: str, partitions: int, rows: Sequence[Row]
-) -> Replayed:
+) -> Resent:
     """Send these records again. Raises: KafkaUnreachableError; records sent until then are noted, and all may be sent
     again.
     """
@@ -51,7 +51,7 @@ async def replay_refused(
         sent |= dict.fromkeys((row.id for row in theirs), acknowledged[0].ms)
         async with postgres.connection() as connection:
             await note_replayed(connection, organization, theirs)
-    return Replayed(sent, left)
+    return Resent(sent, left)
 
 
 #: Largest gap between two records that is read along instead of starting another read.

@@ -46,7 +46,7 @@ QUARTER_S = QUARTER // timedelta(seconds=1)
 _NOW = "SELECT clock_timestamp()"
 
 
-class OfBill(TypedDict):
+class BillMembers(TypedDict):
     """The members of every invoicing record that describe its bill."""
 
     organization: str
@@ -111,7 +111,7 @@ def line_records(envelope: Envelope, bill: BillIssued) -> list[Record]:
 
     A consumer that keeps the last (position, line number) per partition drops records repeated after a crash.
     """
-    shared = OfBill(
+    shared = BillMembers(
         organization=envelope.organization,
         billId=bill.bill_id,
         billAccountId=bill.account_id,

@@ -29,7 +29,7 @@ LINE_WIDTH, QUANTITY_WIDTH, AMOUNT_WIDTH = 24, 10, 10
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PrintedLine:
     """A bill line as it is printed. `about`: its description; `period`: `[start, end)` as two ISO days."""
 
     type: str
@@ -82,7 +82,7 @@ def grouped(number: Decimal) -> str:
     return format(number if number else abs(number), ",f")
 
 
-def bill_table(console: Console, title: str, currency: str, lines: Sequence[Line], total: Decimal) -> Table:
+def bill_table(console: Console, title: str, currency: str, lines: Sequence[PrintedLine], total: Decimal) -> Table:
     """A bill as a table. If all lines have the same period it is in the title, else each is above its lines."""
     periods = sorted({line.period for line in lines})
     if len(periods) == 1:

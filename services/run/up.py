@@ -20,7 +20,7 @@ from services.run.process import environment_of, tell_ready
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, Stack, StackError
 from services.run.stack.child import Command, log_tail
-from services.run.stack.supervise import Keeper, Kept, Supervisor, keep_all, stop_on_signals
+from services.run.stack.supervise import Keeper, Supervised, Supervisor, keep_all, stop_on_signals
 from services.status.processes import told_in
 
 T = TypeVar("T")
@@ -123,7 +123,7 @@ class System:
         folder: Path,
         *,
         quiet: bool = False,
-        stack_processes: Sequence[Kept] = (),
+        stack_processes: Sequence[Supervised] = (),
         supervisor: Supervisor | None = None,
     ) -> None:
         self.settings, self.endpoints = settings, endpoints

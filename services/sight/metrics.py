@@ -179,7 +179,7 @@ OPEN = Gauge(
 SENDING = Gauge("trueup_webhook_attempts_running", "Attempts that are being made.", registry=WEBHOOKS)
 
 
-class Shown(Collector):
+class JoinedRegistries(Collector):
     """Several registries as one, for a scrape."""
 
     def __init__(self, registries: Iterable[CollectorRegistry]) -> None:
@@ -191,6 +191,6 @@ class Shown(Collector):
             yield from registry.collect()
 
 
-def shown_by(process: str) -> Shown:
+def shown_by(process: str) -> JoinedRegistries:
     """The metrics that a process with this command shows; those of every process if the command has none of its own."""
-    return Shown(SHOWN_BY.get(process, (PROCESS,)))
+    return JoinedRegistries(SHOWN_BY.get(process, (PROCESS,)))

@@ -18,7 +18,7 @@ import structlog
 from prometheus_client.exposition import ThreadingWSGIServer, choose_encoder
 
 from services.failures import ExpectedFailure, Worded
-from services.sight.metrics import INFO, Shown, shown_by
+from services.sight.metrics import INFO, JoinedRegistries, shown_by
 from services.sight.pulse import PULSE, Pulse
 
 #: A connection on which the client sends nothing for so long is closed.
@@ -39,7 +39,7 @@ class Port:
     as dead.
     """
 
-    def __init__(self, process: str, shown: Shown, pulse: Pulse, live_seconds: float) -> None:
+    def __init__(self, process: str, shown: JoinedRegistries, pulse: Pulse, live_seconds: float) -> None:
         self._process, self._shown, self._pulse, self._live_seconds = process, shown, pulse, live_seconds
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:

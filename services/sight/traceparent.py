@@ -19,7 +19,7 @@ _SAMPLED = re.compile(
 )
 
 
-class Sent(Protocol):
+class ReadRecord(Protocol):
     """A record as it was read from Kafka."""
 
     @property
@@ -65,7 +65,7 @@ def traceparent_of(headers: Iterable[tuple[str, bytes | None]] | None) -> str | 
     return None
 
 
-def traced_usage(records: Iterable[Sent]) -> dict[int, bytes]:
+def traced_usage(records: Iterable[ReadRecord]) -> dict[int, bytes]:
     """Offset -> `traceparent` of usage that is sampled. The attribute of the event counts before the transport's
     header.
 
@@ -79,13 +79,13 @@ def traced_usage(records: Iterable[Sent]) -> dict[int, bytes]:
     return contexts
 
 
-def traced_records(records: Iterable[Sent]) -> dict[int, bytes]:
+def traced_records(records: Iterable[ReadRecord]) -> dict[int, bytes]:
     """Offset -> `traceparent` of sampled records of our own topics, which have it in a header."""
     headed = ((record.offset, traceparent_of(record.headers)) for record in records if record.headers)
     return {offset: context.encode() for offset, context in headed if context is not None}
 
 
-def _of_event(record: Sent) -> bytes | None:
+def _of_event(record: ReadRecord) -> bytes | None:
     named = dict(record.headers) if record.headers else {}
     extension = named.get(_EXTENSION)
     if extension is None and record.value is not None and _MEMBER in record.value:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from services.sight.traceparent import HEADER, NOT_TRACED, Sent, Traced, traced_records, traced_usage
+from services.sight.traceparent import HEADER, NOT_TRACED, ReadRecord, Traced, traced_records, traced_usage
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -99,14 +99,14 @@ class Traces:
 
     # Requests.
 
-    def request(self, headers: Iterable[tuple[bytes, bytes]]) -> "Request | None":
+    def request(self, headers: Iterable[tuple[bytes, bytes]]) -> "RequestSpan | None":
         """The span of an HTTP request that begins, as a part of its client's trace; None while traces are off."""
         if self._provider is None:
             return None
         from opentelemetry.trace import SpanKind
 
         span = self._tracer.start_span("HTTP", context=_sent(headers), kind=SpanKind.SERVER)
-        return Request(span)
+        return RequestSpan(span)
 
     # Work that nobody waits for.
 
@@ -155,7 +155,7 @@ class Traces:
         return self._provider.get_tracer("trueup")
 
 
-class Request:
+class RequestSpan:
     """The span of a request that is being answered. It is current until its end, so work for the request finds it."""
 
     def __init__(self, span: "Span") -> None:
@@ -225,11 +225,11 @@ def _fail(span: "Span", why: str) -> None:
 TRACES = Traces()
 
 
-def traced_poll(records: Iterable[Sent]) -> Traced:
+def traced_poll(records: Iterable[ReadRecord]) -> Traced:
     """The traces that a poll of `usage` belongs to; its span begins now."""
     return Traced(traced_usage(records), time.time_ns()) if TRACES.on else NOT_TRACED
 
 
-def traced_log(records: Iterable[Sent]) -> Traced:
+def traced_log(records: Iterable[ReadRecord]) -> Traced:
     """The traces that a poll of the log belongs to; its span begins now."""
     return Traced(traced_records(records), time.time_ns()) if TRACES.on else NOT_TRACED

@@ -11,7 +11,7 @@ from events.dates import LATEST, read_day
 from services.commands.kind import ANSWERED, InnerList, InStories, WhenNamed
 from services.commands.table import KINDS
 from services.simulate.naming_fields import only_of, parent_field, parent_of, reference_fields, references
-from services.simulate.player import Document, nameless
+from services.simulate.player import WrittenEntity, nameless
 from services.simulate.yaml_lines import Mapping as Lines
 from services.simulate.yaml_lines import ScenarioError
 
@@ -53,11 +53,11 @@ class Entities:
         self._parents: dict[tuple[str, str], str] = {}
         self._count = 0
 
-    def documents(self, lists: Mapping[str, Any]) -> list[Document]:
+    def documents(self, lists: Mapping[str, Any]) -> list[WrittenEntity]:
         """The entities of these lists, in the order of `LISTS`, and within a list in the file's order. Raises:
         ScenarioError.
         """
-        by_kind: dict[str, list[Document]] = {kind: [] for kind in LISTS.values()}
+        by_kind: dict[str, list[WrittenEntity]] = {kind: [] for kind in LISTS.values()}
         for name, kind in LISTS.items():
             for entry in _entries(lists, name):
                 self._expand(kind, entry, by_kind)
@@ -68,14 +68,14 @@ class Entities:
             by_kind[made.kind].append(made)
         return [document for documents in by_kind.values() for document in documents]
 
-    def refused(self, lists: Mapping[str, Any]) -> list[Document]:
+    def refused(self, lists: Mapping[str, Any]) -> list[WrittenEntity]:
         """Entities whose creation is expected to fail: a later step may use their codes. Raises: ScenarioError."""
         known = self._known.copy()
         documents = self.documents(lists)
         self._known = known
         return documents
 
-    def _expand(self, kind: str, entry: Lines, by_kind: dict[str, list[Document]]) -> None:
+    def _expand(self, kind: str, entry: Lines, by_kind: dict[str, list[WrittenEntity]]) -> None:
         """Add the documents of one entry: itself, the entries inside it, and the entities that it implies."""
         check_fields(kind, entry)
         row, inner = _row(kind), _row(kind).inner
@@ -86,7 +86,7 @@ class Entities:
             self._parents[kind, code] = parent
         if row.made_beside is not None:
             fields = self._beside(kind, row.made_beside, code, entry, fields, by_kind)
-        by_kind[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields)))
+        by_kind[kind].append(WrittenEntity(kind, code, entry.line, self._filled(kind, code, fields)))
         if inner is not None:
             for element in _inner_entries(kind, code, entry, inner):
                 self._expand(inner.kind, element, by_kind)
@@ -112,7 +112,7 @@ class Entities:
         code: str,
         entry: Lines,
         fields: dict[str, Any],
-        by_kind: dict[str, list[Document]],
+        by_kind: dict[str, list[WrittenEntity]],
     ) -> dict[str, Any]:
         """The entry's own fields. Its fields that belong to the other kind make an entity of that kind with the same
         code, unless the entry names an existing one.
@@ -126,7 +126,7 @@ class Entities:
             for field, (wire, _) in reference_fields(other).items():
                 if required[to_snake(wire)].is_required():
                     of_other.setdefault(field, code)
-            by_kind[other].append(Document(other, named, entry.line, self._filled(other, named, of_other)))
+            by_kind[other].append(WrittenEntity(other, named, entry.line, self._filled(other, named, of_other)))
         elif of_other:
             field = next(iter(of_other))
             raise ScenarioError(entry.line_of(field), f"{kind}.{field}", f"belongs to {other} {named}")
@@ -144,7 +144,7 @@ class Entities:
             defaults[name] = value.format(code=code) if isinstance(value, str) else value
         return with_band_defaults({**defaults, **fields})
 
-    def _only_named(self, documents: Iterable[Document]) -> Iterator[Document]:
+    def _only_named(self, documents: Iterable[WrittenEntity]) -> Iterator[WrittenEntity]:
         """Entities that are named somewhere without an entry of their own, of kinds that are then created."""
         for document in documents:
             for kind, code in references(document.kind, document.fields):
@@ -152,9 +152,9 @@ class Entities:
                 if row is not None and (kind, code) not in self._known:
                     self._known.add((kind, code))
                     fields = self._of_namer(kind, row, document)
-                    yield Document(kind, code, document.line, self._filled(kind, code, fields))
+                    yield WrittenEntity(kind, code, document.line, self._filled(kind, code, fields))
 
-    def _of_namer(self, kind: str, row: WhenNamed, document: Document) -> dict[str, Any]:
+    def _of_namer(self, kind: str, row: WhenNamed, document: WrittenEntity) -> dict[str, Any]:
         """The fields that an entity without an entry takes from the document that names it."""
         fields: dict[str, Any] = {}
         if row.of_parent is not None:

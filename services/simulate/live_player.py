@@ -17,7 +17,7 @@ from events.absent import only_given
 from events.resources.base import Resource
 from events.topics import usage_key
 from services.access.client import Patient, SignedIn
-from services.access.local import Credentials
+from services.access.local import LocalKey
 from services.commands.bodies import parse_body
 from services.kafka import Cluster
 from services.simulate.live_acts import awaited, told_by
@@ -31,13 +31,13 @@ from services.simulate.player import (
     DEFAULT_CONFIG,
     ONLY_LINES,
     Beside,
-    Document,
     IsExpected,
     PlayedBill,
     PlayedUnpriced,
     RefusedError,
     Told,
     UsageRecord,
+    WrittenEntity,
 )
 from services.simulate.wording import played_unpriced
 
@@ -45,7 +45,7 @@ from services.simulate.wording import played_unpriced
 class LiveSystem:
     """Connections to a running system, shared by one player for each story. Players may run in threads."""
 
-    def __init__(self, url: str, cluster: Cluster, key: Credentials) -> None:
+    def __init__(self, url: str, cluster: Cluster, key: LocalKey) -> None:
         """`key`: an operator's, since each story has its own organization. Raises: ApiFailedError for no URL."""
         try:
             self._client = Patient(base_url=url, timeout=TIMEOUT_SECONDS, auth=SignedIn(key))
@@ -91,7 +91,7 @@ class LivePlayer:
     def configure_statements(self, fields: Mapping[str, Any]) -> None:
         self._call("PUT", "statementconfig", fields)
 
-    def create(self, document: Document) -> Resource:
+    def create(self, document: WrittenEntity) -> Resource:
         fields = self._names.resolved(document.kind, document.fields)
         made = self._ask("POST", self._names.list_path(document.kind, fields), fields, about=document.kind)
         self._names.learn(document, made["id"])

@@ -16,7 +16,7 @@ from services.commands.bodies import parse_body
 from services.commands.table import KINDS
 from services.run.printing import charges_by_pricing
 from services.simulate.naming import id_of, resolved
-from services.simulate.player import Document, PlayedBill, PlayedLine, RefusedError
+from services.simulate.player import PlayedBill, PlayedLine, RefusedError, WrittenEntity
 from services.simulate.telling import alert_told
 
 _AMOUNTS = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed", "amountUnscheduled")
@@ -28,7 +28,7 @@ class LiveNames:
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, str], str] = {}
-        self._documents: dict[str, Document] = {}
+        self._documents: dict[str, WrittenEntity] = {}
         self._zone = time_zone("UTC")
         #: The names of entities in messages, by the API's id.
         self.called: dict[str, str] = {}
@@ -37,7 +37,7 @@ class LiveNames:
         """Set the organization's time zone."""
         self._zone = time_zone(zone)
 
-    def learn(self, document: Document, id: str) -> None:
+    def learn(self, document: WrittenEntity, id: str) -> None:
         """Remember the API's id of a created entity."""
         self._ids[document.kind, document.code] = id
         self._documents[id] = document

@@ -19,10 +19,9 @@ from projections.revenue.journal import Chart
 from projections.revenue.recognition import parts_of, recognition_of
 from services.api.statement_answers import statement_document
 from services.api.wire import encode
-from services.exports.closing import Account as Owner
-from services.exports.closing import Fund, Known, Sums, add_up, funds_of, rows_of_fund
+from services.exports.closing import ClosableFund, FundOwner, FundsOfRange, Sums, add_up, funds_of, rows_of_fund
 from services.exports.columns import JOURNAL, Row, journal_rows
-from services.exports.reading import Issued
+from services.exports.reading import IssuedLines
 from services.exports.watermark import Range, Watermark
 from services.simulate.filing import Ledger, Posting, statement_told
 from services.simulate.memory_keys import MemoryKeys
@@ -61,32 +60,32 @@ class MemoryBooks:
     """The ledger of a story, and the data of its journals: issued bills and prepaid funds."""
 
     ledger: Ledger = field(default_factory=Ledger)
-    _issued: list[Issued] = field(default_factory=list)
-    _deleted: list[Fund] = field(default_factory=list)
+    _issued: list[IssuedLines] = field(default_factory=list)
+    _deleted: list[ClosableFund] = field(default_factory=list)
     #: The owners of funds by account id, with those of accounts that were deleted since.
-    _accounts: dict[str, Owner] = field(default_factory=dict)
+    _owners: dict[str, FundOwner] = field(default_factory=dict)
     #: The watermark of the last journal, and the funds at that time.
     _since: Watermark = _BEGINNING
-    _then: Mapping[str, Fund] = field(default_factory=dict)
+    _then: Mapping[str, ClosableFund] = field(default_factory=dict)
 
     def issued(self, resources: Resources, bill: BillIssued, position: int, now: datetime) -> None:
         """Note that a bill was issued."""
         codes: dict[str, str | None] = {id: account.body.code for id, account in resources.accounts.items()}
         codes |= {id: product.body.code for id, product in resources.products.items()}
         head = bill.model_copy(update={"lines": ()})
-        self._issued.append(Issued(position, now, False, head, bill.lines, codes))
+        self._issued.append(IssuedLines(position, now, False, head, bill.lines, codes))
 
     def deleted(self, resources: Resources, fund: CommitmentEntity | BalanceEntity, now: datetime) -> None:
         """Note that a commitment or balance was deleted."""
-        self._learn_accounts(resources)
-        self._deleted.append(Fund(fund, now))
+        self._learn_owners(resources)
+        self._deleted.append(ClosableFund(fund, now))
 
     def close(self, resources: Resources, position: int, day: date, chart: Chart) -> Told:
         """Post the journal of everything since the last one, closed up to the day. Returns the ledger's balances on
         that day.
         """
         asked = Range(self._since, Watermark(self._since.generation, position, day))
-        self._learn_accounts(resources)
+        self._learn_owners(resources)
         now = dict(funds_of(resources, self._deleted))
         since = [issued for issued in self._issued if issued.position > asked.since.position]
         rows = [row for issued in since for row in journal_rows(issued, chart)]
@@ -94,17 +93,17 @@ class MemoryBooks:
         self._since, self._then = asked.until, now
         return self.ledger.standing(day)
 
-    def _closing(self, now: Mapping[str, Fund], asked: Range, chart: Chart) -> Iterator[Row]:
+    def _closing(self, now: Mapping[str, ClosableFund], asked: Range, chart: Chart) -> Iterator[Row]:
         """The rows that close ended funds. All funds are tried: one that has not moved gives no rows."""
-        known, sums = Known(self._then, now, self._accounts), defaultdict[str, Sums](Sums)
+        funds, sums = FundsOfRange(self._then, now, self._owners), defaultdict[str, Sums](Sums)
         for issued in self._issued:
             add_up(sums, issued, asked, now)
         for id in sorted(now):
-            yield from rows_of_fund(known, id, sums[id], asked, chart)
+            yield from rows_of_fund(funds, id, sums[id], asked, chart)
 
-    def _learn_accounts(self, resources: Resources) -> None:
+    def _learn_owners(self, resources: Resources) -> None:
         for account in resources.accounts.values():
-            self._accounts[account.id] = Owner(account.root_id, account.timezone, account.body.code)
+            self._owners[account.id] = FundOwner(account.root_id, account.timezone, account.body.code)
 
 
 def _posting(row: Row) -> Posting:

@@ -9,7 +9,7 @@ from events.facts.base import Fact
 from events.facts.bills import BillIssued, Positions
 from events.facts.resources import OrganizationConfigured, ResourceDeleted, ResourceFact
 from projections.calendar import local_day
-from projections.entities import Entity, Fund
+from projections.entities import Entity, FundEntity
 from projections.rating.index import FamilyIndex
 from projections.resources import Resources
 from projections.revenue.journal import Chart
@@ -85,7 +85,7 @@ class MemoryOrganization:
         is_config = isinstance(fact, OrganizationConfigured)
         assert isinstance(fact, ResourceFact)
         before: Any = resource_of(self.resources, fact)
-        if isinstance(fact, ResourceDeleted) and isinstance(before, Fund):
+        if isinstance(fact, ResourceDeleted) and isinstance(before, FundEntity):
             self.books.deleted(self.resources, before, self.rules.now)
         envelope = self._sealed(fact, None if is_config else place_of(self.resources, fact)[0])
         self.resources.evolve(envelope)

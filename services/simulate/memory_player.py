@@ -10,7 +10,7 @@ from events.envelope import NAMESPACE
 from events.resources.balances import BalanceTransaction
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
-from projections.entities import Fund
+from projections.entities import FundEntity
 from projections.rating.index import index_families
 from projections.settlement import (
     DraftBill,
@@ -47,12 +47,12 @@ from services.simulate.player import (
     DEFAULT_CONFIG,
     ONLY_LINES,
     Beside,
-    Document,
     IsExpected,
     PlayedBill,
     RefusedError,
     Told,
     UsageRecord,
+    WrittenEntity,
 )
 from services.simulate.telling import act_told, one_after_another
 from services.simulate.wording import played_bill
@@ -72,7 +72,7 @@ class MemoryPlayer(MemoryViews):
         id = kind.single_id(self.resources.organization)
         self._do(None, lambda: CreateResource(kind.name, id, parse_body(kind.name, _wire(fields)), self._now))
 
-    def create(self, document: Document) -> Resource:
+    def create(self, document: WrittenEntity) -> Resource:
         kind, id = document.kind, id_of(document.kind, document.code)
         if id in KINDS[kind].held(self.resources):
             # Only the taken code is to be refused. Clients of the API choose no ids, so an id must never be reported as
@@ -99,7 +99,7 @@ class MemoryPlayer(MemoryViews):
 
     def delete(self, kind: str, code: str, force: bool, effective: date | None = None) -> None:
         entity = self._entity(kind, code)
-        drawn = isinstance(entity, Fund) and self._is_used(entity.id, entity.body.account_id)
+        drawn = isinstance(entity, FundEntity) and self._is_used(entity.id, entity.body.account_id)
         self._do(kind, lambda: DeleteResource(kind, entity.id, force, drawn, self._now, effective))
         # An entity may be created again with the same code, so with the same id: the index must not keep the deleted
         # one.

@@ -16,7 +16,7 @@ from services.simulate.entities import with_band_defaults
 from services.simulate.filing import asked_of
 from services.simulate.judging import refusal_differences, step_differences
 from services.simulate.naming import NUMBERS, SOURCE, STEPS, TEXTS
-from services.simulate.player import Document, PlayedUnpriced, Player, RefusedError, UsageRecord, nameless
+from services.simulate.player import PlayedUnpriced, Player, RefusedError, UsageRecord, WrittenEntity, nameless
 from services.simulate.story import Step, Story
 from services.simulate.wording import TERMS, schedule_notes
 from services.simulate.yaml_lines import ScenarioError
@@ -73,9 +73,9 @@ class _Theatre:
         self._player, self._clock = player, clock
         self._notes: list[str] = []
 
-    def create(self, documents: Sequence[Document]) -> None:
+    def create(self, documents: Sequence[WrittenEntity]) -> None:
         """Create all entities or none: if one is refused, those before it are deleted. Raises: RefusedError."""
-        made: list[Document] = []
+        made: list[WrittenEntity] = []
         notes: list[str] = []
         try:
             for document in documents:
@@ -223,13 +223,13 @@ def _values(fields: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {category: fields[category] for category in (*NUMBERS, *TEXTS) if category in fields}
 
 
-def _adjustment(step: Step) -> Document:
+def _adjustment(step: Step) -> WrittenEntity:
     fields = step.fields
     value: Decimal = fields["value"]
     whole = int(value) if value == value.to_integral_value() else value
     body = {**fields, "date": fields["date"].isoformat(), "value": whole}
     # Two adjustments on one day are two entities, so the second is refused, as it is over HTTP.
-    return Document("counterAdjustment", nameless(f"step-{step.index}"), step.line, body)
+    return WrittenEntity("counterAdjustment", nameless(f"step-{step.index}"), step.line, body)
 
 
 def _failed(error: Exception) -> str:

@@ -43,7 +43,7 @@ def nameless(number: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class WrittenEntity:
     """An entity as a scenario writes it, with defaults: references are codes, under the API's names without `Id`."""
 
     kind: str
@@ -159,7 +159,7 @@ class Player(Protocol):
     def configure_statements(self, fields: Mapping[str, Any]) -> None:
         """Set the texts of statements, with these fields of statementconfig."""
 
-    def create(self, document: Document) -> Resource:
+    def create(self, document: WrittenEntity) -> Resource:
         """Create an entity. Returns its body."""
 
     def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:

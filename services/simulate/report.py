@@ -14,7 +14,7 @@ from rich.text import Text
 from events.absent import only_given
 from events.decimals import plain
 from projections.line_types import DRAWS
-from services.run.printing import Line, bill_table, show
+from services.run.printing import PrintedLine, bill_table, show
 from services.simulate.compare import spelt
 from services.simulate.play import Played
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
@@ -76,7 +76,7 @@ def printed_bill(console: Console, kind: str, bill: PlayedBill) -> Table:
     for line in bill.lines:
         start, end = line.period
         period = (start.isoformat(), end.isoformat())
-        lines.append(Line(line.type, _about(line), period, line.quantity, line.amount, line.true_up))
+        lines.append(PrintedLine(line.type, _about(line), period, line.quantity, line.amount, line.true_up))
     return bill_table(console, printable(f"{kind} {bill.date}: {bill.account}"), bill.currency, lines, bill.total)
 
 

@@ -12,7 +12,7 @@ from services.commands.table import KINDS
 from services.simulate.configured import organization_of, statements_of
 from services.simulate.entities import LISTS, Entities, check_fields, earliest_date
 from services.simulate.naming import NUMBERS, TEXTS
-from services.simulate.player import Document
+from services.simulate.player import WrittenEntity
 from services.simulate.values import typed
 from services.simulate.yaml_lines import Mapping, ScenarioError, decode_yaml
 
@@ -76,7 +76,7 @@ class Step:
     fields: dict[str, Any]
     expect: Any
     expect_error: str | None
-    documents: tuple[Document, ...] = ()
+    documents: tuple[WrittenEntity, ...] = ()
 
 
 def read_step(index: int, step: Any, line: int, entities: Entities) -> Step:
@@ -91,7 +91,7 @@ def read_step(index: int, step: Any, line: int, entities: Entities) -> Step:
         if key not in (kind, "expect", "expectError"):
             raise ScenarioError(step.line_of(key), key, "is not a field of a step")
     expect, error = _expected(step)
-    documents: tuple[Document, ...] = ()
+    documents: tuple[WrittenEntity, ...] = ()
     if kind == "create":
         documents = tuple(_created(step, entities, refused=error is not None))
         fields: dict[str, Any] = {}
@@ -125,7 +125,7 @@ def check_records(steps: Sequence[Step]) -> None:
             raise ScenarioError(step.line, f"steps[{step.index}]", what)
 
 
-def _created(step: Mapping, entities: Entities, *, refused: bool) -> list[Document]:
+def _created(step: Mapping, entities: Entities, *, refused: bool) -> list[WrittenEntity]:
     lists = step["create"]
     if not isinstance(lists, Mapping):
         raise ScenarioError(step.line, "create", "must be a mapping of lists")
@@ -211,7 +211,7 @@ class Story:
 
     title: str
     organization: dict[str, Any]
-    documents: tuple[Document, ...]
+    documents: tuple[WrittenEntity, ...]
     steps: tuple[Step, ...]
     earliest: date
     statements: Mapping | None = None

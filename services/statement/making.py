@@ -12,7 +12,7 @@ from projections.line_types import LINES
 from projections.money import Rounding, minor_digits
 from projections.resources import Resources
 from services.spelling import locale_of
-from services.statement.statement import Group, Line, Party, Statement, Tax
+from services.statement.statement import LineGroup, Party, Statement, StatementLine, Tax
 
 #: The custom field of an account that has its tax number.
 TAX_NUMBER_FIELD = "taxNumber"
@@ -75,10 +75,10 @@ def _tax(config: StatementConfig, rate: Decimal, net: Decimal, currency: str) ->
     return Tax(config.tax_name or "VAT", normal(rate), amount)
 
 
-def _line(bill: BillIssued, line: BillLine, resources: Resources) -> Line:
+def _line(bill: BillIssued, line: BillLine, resources: Resources) -> StatementLine:
     product = resources.products.get(line.product_id or "")
     pieces, price = _priced(line)
-    return Line(
+    return StatementLine(
         number=line.number,
         id=line.id,
         type=line.type,
@@ -116,15 +116,15 @@ def _priced(line: BillLine) -> tuple[Decimal, Decimal]:
     return (-_ONE, -line.amount) if line.amount < 0 else (_ONE, line.amount)
 
 
-def _grouped(lines: Sequence[Line]) -> tuple[Group, ...]:
+def _grouped(lines: Sequence[StatementLine]) -> tuple[LineGroup, ...]:
     """The lines in groups, in the order of an invoice: charges by account and product, then commitments, then lines
     added by hand. Lines keep their order in a group, so that draws follow the charges that they pay."""
-    groups: dict[tuple[int, str, str], list[Line]] = {}
+    groups: dict[tuple[int, str, str], list[StatementLine]] = {}
     for line in lines:
         section = _section(line)
         groups.setdefault((section, line.account, "" if section else line.product), []).append(line)
     return tuple(
-        Group(_TITLES[section] or product, account, tuple(group))
+        LineGroup(_TITLES[section] or product, account, tuple(group))
         for (section, account, product), group in sorted(groups.items(), key=lambda item: item[0][0])
     )
 
@@ -133,7 +133,7 @@ def _grouped(lines: Sequence[Line]) -> tuple[Group, ...]:
 _TITLES = ("", "Commitments", "Added by hand")
 
 
-def _section(line: Line) -> int:
+def _section(line: StatementLine) -> int:
     if LINES[line.type].paid_ahead:
         return 1
     return 2 if LINES[line.type].memo else 0

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from services import spelling
-from services.statement.statement import Line, Party, Statement
+from services.statement.statement import Party, Statement, StatementLine
 
 #: The unit of a quantity that is a mere number.
 NO_UNIT = "1"
@@ -93,7 +93,7 @@ class _Writer:
         ]
         return [(name, value) for name, value in named if value]
 
-    def row(self, line: Line) -> Row:
+    def row(self, line: StatementLine) -> Row:
         """The cells of a line. The price is empty where it is not exact."""
         unit = "" if line.unit == NO_UNIT else line.unit
         units = f"{spelling.number(line.units, self.statement.locale)} {unit}".strip() if line.units else ""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from io import StringIO
 
 from events.decimals import plain
-from services.statement.statement import Line, Statement
+from services.statement.statement import Statement, StatementLine
 
 #: Beginnings of a cell that a spreadsheet takes for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -26,7 +26,7 @@ def table_of(statement: Statement) -> bytes:
     return (_MARK + text.getvalue()).encode()
 
 
-def _row(line: Line, currency: str) -> Iterator[str]:
+def _row(line: StatementLine, currency: str) -> Iterator[str]:
     """The cells of a line. The column `to` has the last day of the service period, inclusive."""
     yield str(line.number)
     yield from map(harmless, (line.type, line.text, line.product_code, line.account))

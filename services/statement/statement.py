@@ -39,7 +39,7 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StatementLine:
     """A line of the bill. `first`, `last`: days of its service period, inclusive.
 
     `pieces` x `price` is `amount`, exactly: these are the units and their price or, where that is not exact, one piece
@@ -67,12 +67,12 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class LineGroup:
     """Lines that are shown together under a title. `account`: as of Line."""
 
     title: str
     account: str
-    lines: tuple[Line, ...]
+    lines: tuple[StatementLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Statement:
     buyer: Party
     buyer_code: str
     order_number: str | None
-    groups: tuple[Group, ...]
+    groups: tuple[LineGroup, ...]
     net: Decimal
     tax: Tax | None
     total: Decimal
@@ -117,6 +117,6 @@ class Statement:
         return minor_digits(self.currency)
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[StatementLine]:
         """All lines, sorted by number."""
         return sorted((line for group in self.groups for line in group.lines), key=lambda line: line.number)

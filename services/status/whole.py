@@ -35,23 +35,23 @@ FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class BehindBy:
     """How many events or records a process is behind, and the position at which it is."""
 
     count: int
     standing: object
 
 
-def behind(seen: Seen, ends: Ends) -> dict[str, Behind]:
+def behind(seen: Seen, ends: Ends) -> dict[str, BehindBy]:
     """By process: events that the relay has not published, usage not read yet, records of the log not folded yet.
 
     If `ends` is empty, only the relay's, which Postgres alone tells.
     """
-    behind_by = {RELAY: Behind(seen.head - seen.relayed, seen.relayed)}
+    behind_by = {RELAY: BehindBy(seen.head - seen.relayed, seen.relayed)}
     if ends:
         read, folded = usage_read(seen, ends[USAGE]), folded_of(seen, ends)
-        behind_by[INGEST] = Behind(_missing(ends[USAGE], read), read)
-        behind_by[PROJECTOR] = Behind(_missing(ends[EVENTS], folded), seen.projected)
+        behind_by[INGEST] = BehindBy(_missing(ends[USAGE], read), read)
+        behind_by[PROJECTOR] = BehindBy(_missing(ends[EVENTS], folded), seen.projected)
     return behind_by
 
 

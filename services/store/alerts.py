@@ -9,7 +9,7 @@ from events.facts.alerts import AccountNotified, Alert, AlertRaised, Organizatio
 from events.facts.automation import AutomaticRuleActed
 from services.store.conditions import LAST_POSITION, of_each_type
 from services.store.happened import event_id_of
-from services.store.listing import Condition, all_placed
+from services.store.listing import SqlCondition, all_placed
 from services.store.rows import COLUMNS, envelope_of
 
 _FACTS = (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified, AutomaticRuleActed)
@@ -49,7 +49,7 @@ async def alert_positions(
     question: AlertsAsked,
     before: int | None,
     most: int,
-    conditions: Sequence[Condition] = (),
+    conditions: Sequence[SqlCondition] = (),
     types: Sequence[str] = ALERT_TYPES,
 ) -> list[int]:
     """Positions of the alerts that are asked for, newest first; their events, rows `e`, fulfil the conditions."""

@@ -24,7 +24,7 @@ from services.store.schedules import extra_of_schedules, extra_of_terms, schedul
 Extra = dict[str, Any]
 
 
-class History(NamedTuple):
+class ExtraForm(NamedTuple):
     """How a class is written to `extra`, and what of its attributes is read from it, for an entity with this body."""
 
     write: Callable[[Any], Extra]
@@ -82,12 +82,12 @@ def _read_plan(extra: Mapping[str, Any], body: Any) -> Extra:
     }
 
 
-EXTRAS: dict[type[Entity[Any]], History] = {
-    AccountEntity: History(_account, _read_account),
-    CommitmentEntity: History(_commitment, _read_commitment),
-    BalanceEntity: History(_balance, _read_balance),
-    ScheduleEntity: History(extra_of_terms, _read_schedule),
-    PlanEntity: History(_plan, _read_plan),
+EXTRAS: dict[type[Entity[Any]], ExtraForm] = {
+    AccountEntity: ExtraForm(_account, _read_account),
+    CommitmentEntity: ExtraForm(_commitment, _read_commitment),
+    BalanceEntity: ExtraForm(_balance, _read_balance),
+    ScheduleEntity: ExtraForm(extra_of_terms, _read_schedule),
+    PlanEntity: ExtraForm(_plan, _read_plan),
 }
 
 

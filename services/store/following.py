@@ -16,7 +16,7 @@ FROM store.events WHERE position > $1 GROUP BY organization
 """
 
 
-class Moved(NamedTuple):
+class MovedOrganization(NamedTuple):
     """An organization that has had events: the position of the last one, and whether any is of the given types."""
 
     organization: str
@@ -24,9 +24,9 @@ class Moved(NamedTuple):
     has_any_of: bool
 
 
-async def moved(connection: Any, after: int, types: Iterable[str] = ()) -> list[Moved]:
+async def moved(connection: Any, after: int, types: Iterable[str] = ()) -> list[MovedOrganization]:
     """The organizations with events behind a position."""
-    return [Moved(*row.values()) for row in await connection.fetch(_MOVED, after, list(types))]
+    return [MovedOrganization(*row.values()) for row in await connection.fetch(_MOVED, after, list(types))]
 
 
 class Next(NamedTuple):

@@ -12,7 +12,7 @@ from projections.resources import Resources
 from services.commands.event_names import HAPPENINGS, Happening
 from services.commands.table import KINDS, kind_of
 from services.store.conditions import LAST_POSITION, of_each_type
-from services.store.listing import Condition, all_placed
+from services.store.listing import SqlCondition, all_placed
 from services.store.rows import COLUMNS, envelope_of
 from services.store.streams import stream_of_resource
 from services.store.view import CONFIG
@@ -55,7 +55,7 @@ class EventsAsked:
     before: int | None
     most: int
     #: A further condition on the events, rows `e`.
-    conditions: Sequence[Condition] = ()
+    conditions: Sequence[SqlCondition] = ()
 
 
 def event_id_of(organization: str, stream: str, version: int, position: int) -> str:

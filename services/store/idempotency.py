@@ -62,14 +62,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredAnswer:
     """A stored answer; one that is not `whole` still lacks the part that is derived after the commit."""
 
     answer: bytes
     whole: bool
 
 
-async def find(connection: Any, request: Request) -> Kept | None:
+async def find(connection: Any, request: Request) -> StoredAnswer | None:
     """The stored answer to this request; None for a new one. Raises: KeyReusedError."""
     if request.key is None:
         return None
@@ -78,7 +78,7 @@ async def find(connection: Any, request: Request) -> Kept | None:
         return None
     if row["body_hash"] != request._digest:
         raise KeyReusedError(request.key)
-    return Kept(bytes(row["answer"]), row["whole"])
+    return StoredAnswer(bytes(row["answer"]), row["whole"])
 
 
 async def remember(connection: Any, request: Request, answer: bytes, *, whole: bool = True) -> None:

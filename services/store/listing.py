@@ -36,7 +36,7 @@ _OF_METERS = f"{OF_KIND} AND e.body->>'meterId' = ANY($3)"
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class SqlCondition:
     """SQL with `{}` (or `{0}`) where the placeholder of `value` goes. The SQL is ours, the value is the client's."""
 
     sql: str
@@ -47,7 +47,7 @@ async def list_page(
     connection: Any,
     organization: str,
     kind: str,
-    conditions: Sequence[Condition],
+    conditions: Sequence[SqlCondition],
     size: int,
     *,
     oldest_first: bool = False,
@@ -85,7 +85,7 @@ async def aggregations_of(connection: Any, organization: str, meters: Sequence[s
 class Search:
     """A search. `order` is an SQL expression of ours; `all_of` False: one fulfilled condition is enough."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[SqlCondition, ...]
     all_of: bool
     order: str
     ascending: bool
@@ -118,22 +118,22 @@ def _ordered(search: Search) -> str:
     return f"{search.order} {direction} NULLS LAST, {BY_POSITION} DESC"
 
 
-def placed(condition: Condition, arguments: list[Any]) -> str:
+def placed(condition: SqlCondition, arguments: list[Any]) -> str:
     """The condition's SQL with its placeholder's number; its value is appended to the arguments."""
     arguments.append(condition.value)
     return f"({condition.sql.format(f'${len(arguments)}')})"
 
 
-def all_placed(conditions: Iterable[Condition], arguments: list[Any]) -> str:
+def all_placed(conditions: Iterable[SqlCondition], arguments: list[Any]) -> str:
     """The continuation of a WHERE clause that requires all of these conditions."""
     return "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
 
 
-def condition_of(test: Test, value: Any) -> Condition:
+def condition_of(test: Test, value: Any) -> SqlCondition:
     """The condition on a row `e` that passes the test with this value."""
     if isinstance(test, EqualsOrLacks) and value:
         test, value = NamesOneOf(test.field), [value]
-    return Condition(_sql(test, "e", "$2"), value)
+    return SqlCondition(_sql(test, "e", "$2"), value)
 
 
 def _sql(test: Test, row: str, kind: str) -> str:

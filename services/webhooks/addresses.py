@@ -45,7 +45,7 @@ class NotHttpsError(Worded):
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ReceiverRules:
     """The rules for receivers: `allowed` networks besides the public internet, `plain_http` besides https; and the most
     seconds of an attempt.
     """

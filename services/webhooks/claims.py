@@ -112,7 +112,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AttemptOutcome:
     """The result of an attempt: the receiver's status code, if it answered, and the reason if it is not delivered.
 
     `is_final`: the receiver refuses it for good; `retry_after`: the receiver asks for a pause. `is_ours`: it was not
@@ -126,7 +126,7 @@ class Outcome:
     is_ours: bool = False
 
 
-def _after(claim: Claim, outcome: Outcome) -> tuple[str, timedelta | None]:
+def _after(claim: Claim, outcome: AttemptOutcome) -> tuple[str, timedelta | None]:
     """The delivery's status after an attempt, and the pause until the next, if there is one."""
     if outcome.error is None:
         return "DELIVERED", None
@@ -166,7 +166,7 @@ class Claims:
             for row in rows
         ]  # fmt: skip
 
-    async def end(self, claim: Claim, outcome: Outcome) -> str | None:
+    async def end(self, claim: Claim, outcome: AttemptOutcome) -> str | None:
         """Say what the attempt came to; returns the status of the delivery then. None: the claim was lost meanwhile,
         and nothing is said of what is another's by now."""
         status, pause = _after(claim, outcome)

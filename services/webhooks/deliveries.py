@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from services.store.listing import Condition, all_placed
+from services.store.listing import SqlCondition, all_placed
 from services.webhooks.destinations import lock_organizations_queues, lock_queue, tell
 from services.webhooks.pauses import BEHIND_MOST
 
@@ -131,7 +131,7 @@ async def give_up_behind(connection: Any, organization: str, webhook: str, subje
 
 
 async def page_of_deliveries(
-    connection: Any, organization: str, webhook: str, conditions: Sequence[Condition], most: int
+    connection: Any, organization: str, webhook: str, conditions: Sequence[SqlCondition], most: int
 ) -> list[Delivery]:
     """The newest that fulfil all conditions, on rows `d`."""
     arguments: list[Any] = [organization, webhook]

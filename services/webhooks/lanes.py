@@ -24,7 +24,7 @@ from services.postgres import Postgres, Role
 from services.postgres.ringing import ring_when_told
 from services.sight.metrics import ATTEMPT, DELIVERED_AFTER, OPEN, SENDING
 from services.sight.pulse import PULSE
-from services.webhooks.claims import Claim, Claims, Key, Outcome
+from services.webhooks.claims import AttemptOutcome, Claim, Claims, Key
 from services.webhooks.destinations import CHANNEL
 from services.webhooks.kept_secrets import good_secrets
 from services.webhooks.pauses import OPEN_MOST, OURS
@@ -179,7 +179,7 @@ class Webhooks:
         else:
             log.info("webhook_not_delivered", attempts=claim.attempt, why=outcome.error, **about)
 
-    async def _send(self, claim: Claim) -> Outcome:
+    async def _send(self, claim: Claim) -> AttemptOutcome:
         try:
             secrets, body = await _waited_out(LEASE_MARGIN / 2, partial(self._opened, claim), delivery=claim.id)
         except CannotOpenError as error:
@@ -187,9 +187,11 @@ class Webhooks:
             return self._not_signed(claim, "its secret cannot be opened: rotate it, or have the operator set the key")
         except (NoPersonalKeyError, WrongPersonalKeyError) as error:
             log.error("webhook_not_opened", error=str(error), webhook=claim.key[1])
-            return Outcome(None, "what is personal in it cannot be opened: have the operator set the key", is_ours=True)
+            return AttemptOutcome(
+                None, "what is personal in it cannot be opened: have the operator set the key", is_ours=True
+            )
         except Passing:
-            return Outcome(None, "our database could not be asked what to send", is_ours=True)
+            return AttemptOutcome(None, "our database could not be asked what to send", is_ours=True)
         if not secrets:
             return self._not_signed(claim, "it has no secret: rotate it")
         try:
@@ -197,7 +199,7 @@ class Webhooks:
             return await self._sender.attempt(claim.url, headers, body, claim.key[0])
         except Exception as error:  # any failure through the receiver ends only this attempt
             log.exception("webhook_attempt_broke", webhook=claim.key[1], delivery=claim.id)
-            return Outcome(None, f"the attempt broke off here: {type(error).__name__}")
+            return AttemptOutcome(None, f"the attempt broke off here: {type(error).__name__}")
 
     async def _opened(self, claim: Claim) -> tuple[list[str], str]:
         """The secrets of the claim's destination, and its body."""
@@ -206,12 +208,12 @@ class Webhooks:
             [body] = await opened_documents(connection, claim.key[0], self._rules.keyring, [claim.body])
         return secrets, body
 
-    def _not_signed(self, claim: Claim, why: str) -> Outcome:
+    def _not_signed(self, claim: Claim, why: str) -> AttemptOutcome:
         """Nothing can be signed here for the destination, so what else it is to be sent is left to others meanwhile."""
         self._unsigned[claim.key] = time.monotonic() + OURS.total_seconds()
-        return Outcome(None, why, is_ours=True)
+        return AttemptOutcome(None, why, is_ours=True)
 
-    async def _say(self, claim: Claim, outcome: Outcome) -> str | None:
+    async def _say(self, claim: Claim, outcome: AttemptOutcome) -> str | None:
         """What it came to, as long as the claim may be ours; None: it was no longer. Raises: what passes."""
         return await _waited_out(LEASE_MARGIN, partial(self._claims.end, claim, outcome), delivery=claim.id)
 

@@ -15,8 +15,8 @@ import httpcore
 import httpx
 
 from services.concurrency import NoTurnError
-from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError, Reach
-from services.webhooks.claims import Outcome
+from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError, ReceiverRules
+from services.webhooks.claims import AttemptOutcome
 from services.webhooks.pauses import asked_pause
 from services.webhooks.reaching import TURN_SECONDS, WHOSE, FitAddresses, Names
 
@@ -36,10 +36,10 @@ _AGENT = f"Trueup/{version('trueup')}"
 class Sender:
     """Makes attempts."""
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool, reach: Reach) -> None:
+    def __init__(self, pool: httpcore.AsyncConnectionPool, reach: ReceiverRules) -> None:
         self._pool, self._reach = pool, reach
 
-    async def attempt(self, url: str, headers: Mapping[str, str], body: str, whose: str = "") -> Outcome:
+    async def attempt(self, url: str, headers: Mapping[str, str], body: str, whose: str = "") -> AttemptOutcome:
         """Send the delivery once, for this organization."""
         seconds = self._reach.seconds
         WHOSE.set(whose)
@@ -48,17 +48,17 @@ class Sender:
             async with asyncio.timeout(seconds):
                 status, retry_after = await self._post(url, headers, body.encode())
         except (TimeoutError, httpcore.TimeoutException):
-            return Outcome(None, f"it did not answer within {seconds:.0f} s")
+            return AttemptOutcome(None, f"it did not answer within {seconds:.0f} s")
         except NoTurnError:
-            return Outcome(
+            return AttemptOutcome(
                 None, "its name was not looked up yet: others are, and nobody answers for them", is_ours=True
             )
         except (NotHttpsError, ForbiddenAddressError) as error:
-            return Outcome(None, str(error))
+            return AttemptOutcome(None, str(error))
         except (httpcore.NetworkError, OSError):  # OSError: errors of TLS within a connection are not wrapped
-            return Outcome(None, "it could not be reached, or the connection broke")
+            return AttemptOutcome(None, "it could not be reached, or the connection broke")
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol, ValueError):
-            return Outcome(None, "it does not answer as HTTP has it")
+            return AttemptOutcome(None, "it does not answer as HTTP has it")
         return _outcome(status, None if retry_after is None else asked_pause(retry_after, datetime.now(UTC)))
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str | None]:
@@ -91,16 +91,16 @@ def _retry_after(response: httpcore.Response) -> str | None:
     return next((value.decode("latin-1") for name, value in response.headers if name.lower() == b"retry-after"), None)
 
 
-def _outcome(status: int, retry_after: timedelta | None) -> Outcome:
+def _outcome(status: int, retry_after: timedelta | None) -> AttemptOutcome:
     if 200 <= status < 300:
-        return Outcome(status, None)
+        return AttemptOutcome(status, None)
     if 300 <= status < 400:
-        return Outcome(status, f"it answered {status}: redirects are not followed")
-    return Outcome(status, f"it answered {status}", is_final=status == _GONE, retry_after=retry_after)
+        return AttemptOutcome(status, f"it answered {status}: redirects are not followed")
+    return AttemptOutcome(status, f"it answered {status}", is_final=status == _GONE, retry_after=retry_after)
 
 
 @asynccontextmanager
-async def open_sender(reach: Reach) -> AsyncIterator[Sender]:
+async def open_sender(reach: ReceiverRules) -> AsyncIterator[Sender]:
     """A sender for the length of the block. It uses no proxy, whatever the environment says, because a proxy would look
     up names itself.
     """

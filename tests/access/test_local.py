@@ -11,8 +11,8 @@ from services.access.client import SignedIn
 from services.access.keys import hash_of, is_secret_of, new_secret
 from services.access.local import (
     FILE,
-    Credentials,
     KeysFileError,
+    LocalKey,
     LocalKeys,
     NoCredentialsError,
     _write,
@@ -24,8 +24,8 @@ from services.access.local import (
 )
 from services.run.settings import SettingsError, load_settings
 
-KEY = Credentials("local", "id", "secret-of-the-key")
-OPERATOR = Credentials("*", "operator", "secret-of-the-operator")
+KEY = LocalKey("local", "id", "secret-of-the-key")
+OPERATOR = LocalKey("*", "operator", "secret-of-the-operator")
 
 
 @pytest.fixture

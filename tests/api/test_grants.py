@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.access.signing_in import Issued
+from services.access.signing_in import IssuedToken
 from services.api import auth
 from services.api.auth import GRANT_BYTES
 from services.api.statuses import handle_errors
@@ -19,8 +19,8 @@ GRANT = b"grant_type=client_credentials"
 class Anybody:
     """Stands for `SignIn`: every key is right."""
 
-    async def token_for(self, *_: str) -> Issued:
-        return Issued("a token", 18_000)
+    async def token_for(self, *_: str) -> IssuedToken:
+        return IssuedToken("a token", 18_000)
 
 
 class Whole:

@@ -1,10 +1,10 @@
 """How fast records come, of what was seen of the topics' ends."""
 
-from services.api.record_rates import Pace
+from services.api.record_rates import RecordPace
 
 
 def test_the_pace_is_that_of_the_last_minute() -> None:
-    pace = Pace()
+    pace = RecordPace()
     assert pace.rates() is None
     pace.note(0, {"usage": {0: 10, 1: 5}})
     assert pace.rates() is None
@@ -17,7 +17,7 @@ def test_the_pace_is_that_of_the_last_minute() -> None:
 
 
 def test_a_topic_that_was_made_anew_is_not_slower_than_standing_still() -> None:
-    pace = Pace()
+    pace = RecordPace()
     pace.note(0, {"usage": {0: 1_000}})
     pace.note(10, {"usage": {0: 3}, "log": {0: 7}})
     rates = pace.rates()

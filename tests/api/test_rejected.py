@@ -10,7 +10,7 @@ import pytest
 from m3ter import AsyncM3ter
 
 from services.kafka import Appended, Cluster, KafkaUnreachableError, Record, SharedWriter
-from services.refusals.keeper import Keeper
+from services.refusals.keeper import RefusalKeeper
 from tests.api.answers import message_of
 from tests.api.measured import FIELDS, counted, item, submitted
 from tests.api_client import http_client, stranger
@@ -202,7 +202,7 @@ async def test_keepers_that_are_killed_or_meet_list_each_record_once(
     async with store.postgres.connection() as connection:
         await connection.execute("DELETE FROM store.refused_usage")
         await connection.execute("DELETE FROM store.refused_positions")
-    keepers = [Keeper(store.postgres, store.endpoints.kafka, store.generations.partitions) for _ in range(3)]
+    keepers = [RefusalKeeper(store.postgres, store.endpoints.kafka, store.generations.partitions) for _ in range(3)]
     running = [asyncio.create_task(keeper.run()) for keeper in keepers]
     for keeper in keepers:
         keeper.wake()

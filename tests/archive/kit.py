@@ -7,7 +7,7 @@ from typing import Any
 from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
 from services.archive import archiver
 from services.archive.manifest import Manifest
-from services.archive.pieces import Kept, read_piece, records_of, table_of
+from services.archive.pieces import ArchivedRecord, read_piece, records_of, table_of
 from services.archive.place import FilePlace
 from services.archive.verifying import verify
 
@@ -35,7 +35,7 @@ def put(place: FilePlace, topic: str, partition: int, fetched: list[Fetched], en
     return archiver._put(place, known, table_of(partition, fetched), known.next, end or last, most=10_000_000)
 
 
-def records(place: FilePlace, manifest: Manifest) -> Iterator[Kept]:
+def records(place: FilePlace, manifest: Manifest) -> Iterator[ArchivedRecord]:
     """All that is kept of a partition, in order."""
     for piece in manifest.pieces:
         yield from records_of(read_piece(place, manifest, piece))

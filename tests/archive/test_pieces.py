@@ -18,7 +18,7 @@ from services.archive.defects import (
     with_extra,
 )
 from services.archive.manifest import NAME, Manifest, folder_of, manifest_of, seal
-from services.archive.pieces import Kept, read_piece, records_of, table_of, write_piece
+from services.archive.pieces import ArchivedRecord, read_piece, records_of, table_of, write_piece
 from services.archive.place import FilePlace
 from services.archive.read_back import load, load_all
 from services.archive.verifying import Verified, records_kept
@@ -42,9 +42,9 @@ def test_every_byte_of_a_record_is_kept(place: FilePlace) -> None:
     piece = write_piece(place, Manifest(EVENTS, 3), table_of(3, ODD), 0, 7)
     table = read_piece(place, Manifest(EVENTS, 3), piece)
     assert list(records_of(table)) == [
-        Kept(0, 1_700_000_000_000, 1, None, None, []),
-        Kept(1, 1_700_000_000_000, 1, b"", b"", [(b"a", None), (b"a", b""), (b"", b"\x00\xff")]),
-        Kept(4, -1, 0, b"key", b"\xff" * 70_000, [(b"n\xff", b"1")]),
+        ArchivedRecord(0, 1_700_000_000_000, 1, None, None, []),
+        ArchivedRecord(1, 1_700_000_000_000, 1, b"", b"", [(b"a", None), (b"a", b""), (b"", b"\x00\xff")]),
+        ArchivedRecord(4, -1, 0, b"key", b"\xff" * 70_000, [(b"n\xff", b"1")]),
     ]
     assert table["partition"].to_pylist() == [3, 3, 3]
     assert (piece.first, piece.next, piece.records) == (0, 7, 3)

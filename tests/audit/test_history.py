@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.audit.history import SCHEME, History
+from services.audit.history import SCHEME, RangeDigests
 
 
 class Fetched(NamedTuple):
@@ -29,7 +29,7 @@ LOG = [
 
 
 def digests(log: Sequence[Fetched], ranges: Sequence[tuple[int, int]], cuts: Sequence[int] = ()) -> list[str | None]:
-    history, edges = History(ranges), [0, *sorted(cuts), len(log)]
+    history, edges = RangeDigests(ranges), [0, *sorted(cuts), len(log)]
     for start, end in pairwise(edges):
         history.take(log[start:end])
     history.reach(20)
@@ -51,7 +51,7 @@ def test_overlapping_ranges_in_any_polls_are_what_each_is_by_itself(
 
 
 def test_a_range_that_was_not_read_to_its_end_has_none() -> None:
-    history = History([(0, 10)])
+    history = RangeDigests([(0, 10)])
     history.take(LOG[:5])
     assert history.digest(0, 10) is None and history.digest(3, 3) is not None
 

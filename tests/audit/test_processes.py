@@ -24,7 +24,7 @@ from services.projection.apart import (
     processes_for,
     run_apart,
 )
-from services.projection.filling import Filling, Part
+from services.projection.filling import Filling, PartitionToFold
 from services.projection.replay import replay
 from services.projection.schemas import drop_schema
 from services.readside.live import create_read_models, live_schema
@@ -131,7 +131,7 @@ async def test_tables_are_equal_however_many_processes_filled_them(installation:
             await create_read_models(connection, name)
     async with LogReader(installation.cluster) as reader:
         parts = [
-            Part(*partition_and_end)
+            PartitionToFold(*partition_and_end)
             for partition_and_end in (await reader.end_offsets(EVENTS, range(PARTITIONS))).items()
         ]
     for processes, name in enumerate(names, 1):

@@ -20,7 +20,7 @@ from services.alerts.raising import AlertRaiser
 from services.automation import billing_ahead
 from services.automation.acts import Due
 from services.automation.billing_ahead import BillerAhead
-from services.automation.topping_up import TopUps
+from services.automation.topping_up import RuleTopUps
 from services.postgres import Postgres, Role, open_postgres
 from services.store.events import read_stream
 from services.store.generations import Generations, load_generations
@@ -62,7 +62,7 @@ async def act(postgres: Postgres, organization: str, generations: Generations, b
     await raiser._raise(postgres.of(organization), organization, [row_of(alerting, fund, account, f"100/{times}")])
     for arming in range(max(0, times - before), times + 1):
         due = Due.of(row_of(topping_up, fund, account, f"100/{arming}"))
-        await TopUps(postgres, lambda: generations).act(organization, due)
+        await RuleTopUps(postgres, lambda: generations).act(organization, due)
 
     for count in range(max(0, len(issued) - before), len(issued) + 1):
         billed = Billed()

@@ -13,7 +13,7 @@ from events.facts.commitments import BalanceTransacted, CommitmentToppedUp
 from events.resources.automation import AutomaticTopUp
 from events.resources.balances import Balance, BalanceTransaction
 from events.resources.commitments import Commitment
-from projections.entities import BalanceEntity, CommitmentEntity, Entity, Fund
+from projections.entities import BalanceEntity, CommitmentEntity, Entity, FundEntity
 from services.commands.automation_rules import BoundReached, top_up_commands
 from services.commands.messages import TopUpCommitment, TransactBalance
 
@@ -31,7 +31,7 @@ def rule(kind: str, amount: Decimal = Decimal(30), **bounds: Any) -> Entity[Auto
     return Entity(RULE, 1, parsed, 1, 1, NOW, NOW)
 
 
-def fund(kind: str, paid: Sequence[Paid]) -> Fund:
+def fund(kind: str, paid: Sequence[Paid]) -> FundEntity:
     """A commitment or balance into which this was paid."""
     about: dict[str, Any] = {"id": FUND, "version": 1, "position": 1, "folded": 1, "created": NOW, "modified": NOW}
     if kind == "commitment":

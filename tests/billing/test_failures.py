@@ -18,7 +18,7 @@ from services.billing.approving import AutoApprover
 from services.billing.jobs import BILL_JOBS, BillJob, create_job
 from services.billing.life import BillNotPending
 from services.billing.runner import BillRunner
-from services.billing.selection import Target
+from services.billing.selection import FamilyToSettle
 from services.concurrency import Turns
 from services.kafka import Cluster, KafkaUnreachableError
 from services.readside.waiter import Waiter
@@ -64,7 +64,7 @@ async def test_an_account_that_fails_is_named_on_the_job_and_the_others_are_bill
     broken, refused, good = [await store.account() for _ in range(3)]
     billed = []
 
-    async def settle_page(_: Any, __: Any, targets: Sequence[Target]) -> list[Any]:
+    async def settle_page(_: Any, __: Any, targets: Sequence[FamilyToSettle]) -> list[Any]:
         roots = [target.root_id for target in targets]
         if broken in roots:
             raise AssertionError("a law does not hold")

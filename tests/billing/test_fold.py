@@ -26,7 +26,7 @@ from projections.settlement.drafts import memo_lines
 from services.billing.life import BillLife
 from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
-from services.simulate.player import Document
+from services.simulate.player import WrittenEntity
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -103,7 +103,9 @@ def test_two_memos_of_one_product_and_period_are_two_lines() -> None:
 def test_a_bill_of_memos_alone_is_not_ad_hoc() -> None:
     player = MemoryPlayer()
     player.configure({})
-    player.create(Document("account", "acme", 1, {"code": "acme", "name": "Acme", "emailAddress": "a@example.com"}))
+    player.create(
+        WrittenEntity("account", "acme", 1, {"code": "acme", "name": "Acme", "emailAddress": "a@example.com"})
+    )
     root = id_of("account", "acme")
     family = player.family(root)
     for name in ("BillOpened", "MemoAdded"):

@@ -18,7 +18,7 @@ from events.facts.bills import BillFact, BillIssued
 from services.billing import issuing
 from services.billing.issuing import Settled, append_page, issue_page, settle_page
 from services.billing.run import BillRun
-from services.billing.selection import BillRequest, Selection, Target
+from services.billing.selection import BillRequest, FamilyToSettle, Selection
 from services.postgres import Postgres, open_postgres
 from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
@@ -83,7 +83,7 @@ async def page(billing_system: System) -> AsyncIterator[Page]:
 
 async def test_a_conflict_in_a_page_settles_that_family_again_and_no_other(page: Page) -> None:
     request = BillRequest(page.shop.organization, date(2026, 3, 1))
-    stale = await settle_page(page.postgres, request, [Target(root) for root in page.roots])
+    stale = await settle_page(page.postgres, request, [FamilyToSettle(root) for root in page.roots])
     first, second, *others = page.roots
     await page.shop.bill("2026-01-31", accountIds=[first])  # what is left of it is due by our date
     await page.shop.bill("2026-02-28", accountIds=[second])  # nothing is

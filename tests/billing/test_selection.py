@@ -3,7 +3,7 @@
 import pytest
 
 from services.billing import selection
-from services.billing.selection import Selection, Target, pages
+from services.billing.selection import FamilyToSettle, Selection, pages
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -22,4 +22,4 @@ async def test_pages_hold_every_family_once_wherever_a_run_begins(
         found = [page async for page in pages(store.postgres, store.organization, Selection())]
         assert sorted(target.root_id for page in found for target in page) == roots
         assert max(map(len, found)) == 2
-        assert [Target(roots[1])] in found  # it has more accounts than a page by itself
+        assert [FamilyToSettle(roots[1])] in found  # it has more accounts than a page by itself

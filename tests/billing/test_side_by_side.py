@@ -13,7 +13,7 @@ from services.billing import run, runner, selection
 from services.billing.approving import AutoApprover
 from services.billing.jobs import BILL_JOBS, BillJob, create_job
 from services.billing.runner import BillRunner
-from services.billing.selection import Target
+from services.billing.selection import FamilyToSettle
 from services.jobs.locks import JobLocks
 from services.kafka import Cluster
 from services.postgres import Postgres
@@ -95,7 +95,7 @@ async def yard(store: Store, monkeypatch: pytest.MonkeyPatch) -> Yard:
 async def test_a_job_ends_while_another_organizations_long_one_runs(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def settle_page(_: Any, request: Any, targets: Sequence[Target]) -> list[Any]:
+    async def settle_page(_: Any, request: Any, targets: Sequence[FamilyToSettle]) -> list[Any]:
         if request.organization == yard.long:
             await yard.held.wait()
         return []
@@ -115,7 +115,7 @@ async def test_a_job_ends_while_another_organizations_long_one_runs(
 async def test_organizations_take_turns_page_by_page(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     """One page at a time: the short job has its only one after a few of the long one's, not after all."""
 
-    async def settle_page(_: Any, request: Any, targets: Sequence[Target]) -> list[Any]:
+    async def settle_page(_: Any, request: Any, targets: Sequence[FamilyToSettle]) -> list[Any]:
         await asyncio.sleep(0.03)
         yard.pages.append(request.organization)
         return []

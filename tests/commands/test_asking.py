@@ -38,7 +38,7 @@ ASKS = {
         ("services/rebuild/rederived.py", "services/simulate/memory_keys.py", "services/store/execute.py"),
         "keys are destroyed when an account is forgotten",
     ),
-    "projections/alerts/happenings.py": "the rows of what may happen, which are facts of one kind each",
+    "projections/alerts/happenings.py": "a transaction may take out, which is no top-up",
     "services/api/balances.py": "transactions, which no other kind has",
     "services/api/derived.py": "a minimum is a commitment, and nothing draws on it",
     "services/api/funds.py": "what later facts add, by the wire's names: a class has its own",

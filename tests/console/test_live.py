@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from services.access.scopes import ALL
 from services.access.tokens import Identity
-from services.console.asking import Asking, Refused
+from services.console.asking import ApiRefused, Asking
 from services.console.live import Reached, Streams
 from services.console.looks import Inside
 from services.console.sessions import Base
@@ -142,7 +142,7 @@ async def test_what_is_new_may_be_followed_and_what_is_not_there_may_not() -> No
     await some(events, 2)
     world.answers["moved/acme"] = dict(FAMILY)
     assert "id: m1\nevent: changed\ndata: \n\n" in await some(events, 2)
-    with pytest.raises(Refused):
+    with pytest.raises(ApiRefused):
         await world.events(World(answers={}).visit("bill=nothing"))
 
 
@@ -156,7 +156,7 @@ async def test_a_process_that_ends_ends_all_streams_and_begins_none() -> None:
     world.streams.end()
     with pytest.raises(StopAsyncIteration):
         await waiting
-    with pytest.raises(Refused):
+    with pytest.raises(ApiRefused):
         await world.events(world.visit())
 
 
@@ -166,11 +166,11 @@ async def test_streams_are_bounded_for_each_visitor_and_for_all() -> None:
     streams = [await world.events(world.visit()) for _ in range(2)]
     for stream in streams:
         await some(stream, 1)
-    with pytest.raises(Refused, match="too many"):
+    with pytest.raises(ApiRefused, match="too many"):
         await world.events(world.visit())
     other = await world.events(world.visit(key="other"))
     await some(other, 1)
-    with pytest.raises(Refused, match="too many"):
+    with pytest.raises(ApiRefused, match="too many"):
         await world.events(world.visit(key="third"))
     await cast(Any, streams[0]).aclose()
     await world.events(world.visit())

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from services.access.denials import WrongTokenError
 from services.access.links import SpentLinks, entrance_of, link_code
-from services.access.local import Credentials
+from services.access.local import LocalKey
 from services.access.scopes import Scope
 from services.access.tokens import LINK_SECONDS, Identity, Tokens
 from services.console.sessions import COOKIE, FORM_TOKEN
@@ -195,7 +195,7 @@ def test_a_link_is_no_token_and_ends_by_itself() -> None:
 
 async def test_the_demo_prints_such_a_link(office: Office, stranger: httpx.AsyncClient) -> None:
     organization = office.api.organization
-    client = Client(office.url, organization, Credentials(organization, *office.keys["all"]))
+    client = Client(office.url, organization, LocalKey(organization, *office.keys["all"]))
     try:
         link = await client.console_link()
     finally:

@@ -16,7 +16,7 @@ from events.facts.usage import UsageRated
 from events.sources import Origins
 from projections.entities import AccountEntity
 from services.corrections import usage_in_log
-from services.corrections.usage_in_log import Named, find_usage
+from services.corrections.usage_in_log import EventNames, find_usage
 from services.kafka import FetchedRecord
 
 JANUARY, MARCH = datetime(2026, 1, 10, tzinfo=UTC), datetime(2026, 3, 10, tzinfo=UTC)
@@ -75,5 +75,5 @@ def test_an_id_names_the_later_event_unless_its_time_says_which(
     monkeypatch.setattr(usage_in_log, "_ranges", found)
     monkeypatch.setattr(usage_in_log, "LogReader", Log)
     nothing: Any = None
-    usage = asyncio.run(find_usage(nothing, nothing, "o", ACCOUNT, Named("acme", "/s", "u", ts)))
+    usage = asyncio.run(find_usage(nothing, nothing, "o", ACCOUNT, EventNames("acme", "/s", "u", ts)))
     assert (usage and usage.offset) == offset

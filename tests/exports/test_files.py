@@ -17,7 +17,7 @@ from projections.revenue.journal import Chart
 from services.exports import writing
 from services.exports.columns import JOURNAL, LINES, Column, Row, journal_rows, line_rows
 from services.exports.folder import Folder, GapError
-from services.exports.reading import Issued
+from services.exports.reading import IssuedLines
 from services.exports.watermark import Range, Watermark
 from services.exports.writing import FORMATS, Format, open_sheet
 from tests.exports.issuing import bill_of
@@ -27,10 +27,10 @@ RANGE = Range(MARK, MARK._replace(position=12))
 ABOUT = {"since": RANGE.since.text, "until": RANGE.until.text}
 
 
-def issued(*, voided: bool = False, **more: Any) -> Issued:
+def issued(*, voided: bool = False, **more: Any) -> IssuedLines:
     bill = bill_of(lines=3, bill_id="a" * 8, **more)
     head, codes = bill.model_copy(update={"lines": ()}), {"account": "=acme", "product": "api"}
-    return Issued(12, datetime(2026, 2, 1, tzinfo=UTC), voided, head, bill.lines, codes)
+    return IssuedLines(12, datetime(2026, 2, 1, tzinfo=UTC), voided, head, bill.lines, codes)
 
 
 def written(format: Format, rows: Sequence[Row], columns: Sequence[Column] = LINES, *, at_once: int = 1) -> bytes:

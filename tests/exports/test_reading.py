@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from events.facts.base import Fact
-from services.exports.reading import Issued, end_of_log, read_issued
+from services.exports.reading import IssuedLines, end_of_log, read_issued
 from services.exports.watermark import Range, Watermark
 from services.postgres import Role, open_postgres
 from services.store.events import append, head
@@ -28,7 +28,7 @@ def between(store: Store, since: int, until: int) -> Range:
     return Range(Watermark(name, since), Watermark(name, until))
 
 
-async def read(store: Store, since: int, until: int) -> list[Issued]:
+async def read(store: Store, since: int, until: int) -> list[IssuedLines]:
     span = between(store, since, until)
     return [issued async for issued in read_issued(store.postgres.connection, store.organization, span)]
 

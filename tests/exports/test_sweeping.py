@@ -24,7 +24,7 @@ KEPT, DAY = timedelta(days=30), timedelta(days=1)
 
 
 @dataclass
-class Kept:
+class KeptJobs:
     """The jobs of an organization, with a place for their files."""
 
     store: Store
@@ -58,15 +58,15 @@ class Kept:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def kept(store: Store, tmp_path: Path) -> AsyncIterator[Kept]:
+async def kept(store: Store, tmp_path: Path) -> AsyncIterator[KeptJobs]:
     """As the API's process has its connections."""
     url = store.endpoints.database_url
     async with open_postgres(url, role=Role.API) as api, open_postgres(url, role=Role.WATCH) as every:
         sweeper = Sweeper(api, every, ExportFiles(str(tmp_path), KEPT))
-        yield Kept(store, tmp_path, sweeper, api.of(store.organization))
+        yield KeptJobs(store, tmp_path, sweeper, api.of(store.organization))
 
 
-async def test_what_was_kept_for_long_enough_goes_with_all_that_was_left_of_it(kept: Kept) -> None:
+async def test_what_was_kept_for_long_enough_goes_with_all_that_was_left_of_it(kept: KeptJobs) -> None:
     old, failed = await kept.job("SUCCEEDED"), await kept.job("FAILED")
     young, runs = await kept.job("SUCCEEDED", ENDED + 2 * DAY), await kept.job("RUNNING")
     assert await kept.sweeper.sweep(ENDED + KEPT) == 0, "not before it is over"
@@ -79,7 +79,7 @@ async def test_what_was_kept_for_long_enough_goes_with_all_that_was_left_of_it(k
 
 
 async def test_killed_between_the_file_and_the_word_of_it_the_next_sweep_says_it(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
+    kept: KeptJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await kept.job("SUCCEEDED")
 
@@ -95,7 +95,7 @@ async def test_killed_between_the_file_and_the_word_of_it_the_next_sweep_says_it
     assert (await kept.get(job)).removed == ENDED + KEPT + DAY
 
 
-async def test_more_than_are_looked_at_together_all_go(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_than_are_looked_at_together_all_go(kept: KeptJobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeping, "_AT_ONCE", 2)
     for _ in range(5):
         await kept.job("SUCCEEDED")

@@ -24,7 +24,7 @@ SELECT 0, $1, $2, $3, '', date '2020-01-01' + number, 1, number, 0, 0 FROM gener
 """
 
 
-class Kept(Sheet):
+class RowsInMemory(Sheet):
     """Rows in memory."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Kept(Sheet):
 
 async def exported(store: Store, wanted: UsageAsked) -> list[dict[str, object]]:
     """As the API's process reads them."""
-    sheet = Kept()
+    sheet = RowsInMemory()
     async with open_postgres(store.endpoints.database_url, role=Role.API) as postgres:
         written = await export_usage(postgres.of(store.organization), store.organization, wanted, sheet)
     assert written == len(sheet.rows)

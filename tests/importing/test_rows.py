@@ -9,8 +9,8 @@ import pytest
 from services.importing.files import (
     BrokenHeaderError,
     FileChangedError,
+    ImportPosition,
     NoHeaderError,
-    Position,
     UnknownFormatError,
     rows_of,
     size_of,
@@ -23,7 +23,7 @@ from services.importing.layout import (
     check_field,
     measurement_of,
 )
-from services.importing.sending import Request, Wrong, requests_of
+from services.importing.sending import MeasurementsRequest, Wrong, requests_of
 
 
 def rows(path: Path, text: str | bytes, layout: Layout | None = None) -> list[tuple[int, Any]]:
@@ -102,11 +102,11 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 def test_requests_have_at_most_a_thousand_items_and_less_bytes_than_m3ter_takes() -> None:
     small: list[Any] = [(line, {"account": "acme"}) for line in range(1, 2501)]
     parts = list(requests_of(small))
-    assert [(len(part.items), part.reached) for part in parts if isinstance(part, Request)] == [
+    assert [(len(part.items), part.reached) for part in parts if isinstance(part, MeasurementsRequest)] == [
         (1000, 1000), (1000, 2000), (500, 2500),
     ]  # fmt: skip
     large: list[Any] = [(line, {"account": "x" * 110_000}) for line in range(1, 11)]
-    assert [len(part.items) for part in requests_of(large) if isinstance(part, Request)] == [4, 4, 2]
+    assert [len(part.items) for part in requests_of(large) if isinstance(part, MeasurementsRequest)] == [4, 4, 2]
     [wrong, _] = requests_of([(1, {"account": "x" * 600_000})])
     assert wrong == Wrong(1, "is too large, or not in UTF-8")
 
@@ -124,11 +124,11 @@ def test_a_position_is_of_one_file_and_one_organization(tmp_path: Path) -> None:
     path = tmp_path / "u.csv"
     path.write_text("account\nacme\n")
     digest = size_of(path).digest
-    position, other = Position(path, digest, "org"), Position(path, digest, "other")
+    position, other = ImportPosition(path, digest, "org"), ImportPosition(path, digest, "other")
     position.reach(1)
     other.go_on()
-    again = Position(path, digest, "org")
+    again = ImportPosition(path, digest, "org")
     again.go_on()
     assert (again.line, other.line) == (1, 0)
     with pytest.raises(FileChangedError, match="has changed since its lines to 1 were sent"):
-        Position(path, "another", "org").go_on()
+        ImportPosition(path, "another", "org").go_on()

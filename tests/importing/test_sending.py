@@ -8,9 +8,16 @@ import httpx
 import pytest
 
 from services.access.client import PAUSES_S, Patient
-from services.importing.sending import PATIENCE, ImportRefusedError, ImportStoppedError, Request, Sender, Wrong
+from services.importing.sending import (
+    PATIENCE,
+    ImportRefusedError,
+    ImportStoppedError,
+    MeasurementsRequest,
+    Sender,
+    Wrong,
+)
 
-PART = Request([b'{"n":0}', b'{"n":1}', b'{"n":2}'], [11, 12, 14], 15)
+PART = MeasurementsRequest([b'{"n":0}', b'{"n":1}', b'{"n":2}'], [11, 12, 14], 15)
 
 
 @pytest.fixture(autouse=True)

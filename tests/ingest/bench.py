@@ -8,7 +8,7 @@ from aiokafka import ConsumerRecord
 from events.envelope import seal
 from events.facts.base import Fact
 from events.sources import Origins
-from services.ingest.batch import Outcome, Settling, finish, parts_of, settle_part
+from services.ingest.batch import PollOutcome, Settling, finish, parts_of, settle_part
 from services.ingest.catalogs import CatalogFollower, Catalogs
 from services.ingest.partition import PartitionState
 from services.ingest.snapshot import Snapshot
@@ -55,12 +55,12 @@ class Bench:
             self.follower.evolve(sealed)
             self.state.forget(self.catalogs.changed([sealed]))
 
-    def take(self, *values: bytes | None, headers: Any = ()) -> Outcome:
+    def take(self, *values: bytes | None, headers: Any = ()) -> PollOutcome:
         records = [a_record(value, self.offset + place, headers) for place, value in enumerate(values)]
         self.offset += len(values)
         return self.settle(records)
 
-    def settle(self, records: Sequence[ConsumerRecord], traced: Traced = NOT_TRACED) -> Outcome:
+    def settle(self, records: Sequence[ConsumerRecord], traced: Traced = NOT_TRACED) -> PollOutcome:
         settling = Settling(self.state.partition, self.state.home, records[-1].offset + 1, RECORD_BYTES, traced)
         for part in parts_of(records):
             settle_part(part, self.state, self.catalogs, settling)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from events.codec import decode
 from events.facts.catalog import MeterCreated
 from events.facts.usage import UsageRated
-from services.ingest.batch import Outcome
+from services.ingest.batch import PollOutcome
 from tests.ingest.bench import Bench
 from tests.ingest.world import FIELDS, NOW, World
 
@@ -21,7 +21,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 ARRIVED = int(NOW.timestamp() * 1000)
 
 
-def held_until(outcome: Outcome) -> list[int | None]:
+def held_until(outcome: PollOutcome) -> list[int | None]:
     """Of each refused record."""
     by_header: list[dict[str, Any]] = [dict(record.headers) for record in outcome.rejected]
     return [int(headers["trueup-held-until"]) if "trueup-held-until" in headers else None for headers in by_header]
@@ -74,13 +74,13 @@ def test_an_organization_with_a_test_clock_holds_by_that() -> None:
     assert held_until(bench.take(WORLD.usage("a", "late"))) == [ARRIVED - 70 * DAY_MS]
 
 
-def rated(outcome: Outcome) -> list[tuple[str | None, UsageRated]]:
+def rated(outcome: PollOutcome) -> list[tuple[str | None, UsageRated]]:
     """Accounts and facts."""
     facts = [decode(record.value or b"") for record in outcome.records]
     return [(fact.account, fact.data) for fact in facts if isinstance(fact.data, UsageRated)]
 
 
-def held_of(outcome: Outcome) -> list[bytes | None]:
+def held_of(outcome: PollOutcome) -> list[bytes | None]:
     """What is held, as it came."""
     marked = zip(outcome.rejected, held_until(outcome), strict=True)
     return [record.value for record, until in marked if until is not None]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from events.codec import decode
 from events.facts.usage import RecordMark, UsageRated, UsageRead
 from events.topics import RECORD_BYTES_LEAST
-from services.ingest.batch import Outcome
+from services.ingest.batch import PollOutcome
 from services.ingest.elsewhere import rejected, size_of
 from services.kafka import Record, digest_of
 from services.refusals.refusal import Reason, Refused
@@ -23,7 +23,7 @@ from tests.ingest.bench import GENERATION, RECORD_BYTES, Bench, a_record
 from tests.ingest.world import NOW, World
 
 
-def rated(outcome: Outcome) -> list[UsageRated]:
+def rated(outcome: PollOutcome) -> list[UsageRated]:
     facts = [decode(record.value or b"").data for record in outcome.records]
     return [fact for fact in facts if isinstance(fact, UsageRated)]
 
@@ -32,7 +32,7 @@ def header(record: Any, name: str) -> str:
     return next(value.decode() for key, value in record.headers if key == name)
 
 
-def reasons(outcome: Outcome) -> list[str]:
+def reasons(outcome: PollOutcome) -> list[str]:
     return [header(record, "trueup-reason") for record in outcome.rejected]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest import batch
-from services.ingest.batch import Outcome
+from services.ingest.batch import PollOutcome
 from tests.ingest.bench import Bench
 from tests.ingest.world import World
 
@@ -54,7 +54,7 @@ ONCE = [
 ]
 
 
-def reasons(outcome: Outcome) -> list[str]:
+def reasons(outcome: PollOutcome) -> list[str]:
     found = [dict(record.headers)["trueup-reason"] for record in outcome.rejected]
     return [reason.decode() for reason in found if reason is not None]
 

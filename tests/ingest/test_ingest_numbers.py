@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from events.codec import decode
 from events.decimals import normal, parse_decimal
 from events.facts.usage import UsageRated
-from services.ingest.batch import Outcome
+from services.ingest.batch import PollOutcome
 from tests.ingest.bench import Bench
 from tests.ingest.world import World
 
@@ -22,7 +22,7 @@ def usage(usage_id: str, number: str) -> bytes:
     return WORLD.usage(usage_id).replace(b"10}", f"{number}}}".encode())
 
 
-def measured(outcome: Outcome) -> list[Decimal]:
+def measured(outcome: PollOutcome) -> list[Decimal]:
     facts = [decode(record.value or b"").data for record in outcome.records]
     return [fact.measure["tokens"] for fact in facts if isinstance(fact, UsageRated)]
 

@@ -23,7 +23,7 @@ from events.facts.resources import (
     AccountUpdated,
 )
 from events.facts.usage import UsageRated
-from services.ingest.batch import Outcome
+from services.ingest.batch import PollOutcome
 from services.ingest.catalogs import CatalogFollower, Catalogs
 from services.ingest.lane import Lane
 from services.ingest.stale import Stale
@@ -155,7 +155,7 @@ def amounts(worker: Worker, usage_id: str, code: str, day: int) -> list[str]:
     return [str(charge.amount) for charge in outcome_of(outcome).charges]
 
 
-def outcome_of(outcome: Outcome) -> UsageRated:
+def outcome_of(outcome: PollOutcome) -> UsageRated:
     [rated] = [fact for record in outcome.records if isinstance(fact := decode(record.value or b"").data, UsageRated)]
     return rated
 

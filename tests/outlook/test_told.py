@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal as D
 
 from projections.outlook import burn_down, progress
-from projections.outlook.burndown import Mark, ProductDrawn
+from projections.outlook.burndown import BurnDownMark, ProductDrawn
 from projections.outlook.outlook import outlooks, used_before
 from projections.settlement import settle
 from projections.settlement.states_by_day import as_of_day
@@ -77,7 +77,7 @@ def test_what_was_paid_in_for_later_days_is_ahead_and_stops_the_fall() -> None:
     assert (week.left, week.uncovered) == (0, 590 - 200)
     seen = {point.day: point.left for point in week.points}
     assert (seen[date(2026, 2, 9)], seen[date(2026, 2, 10)]) == (0, 190)
-    assert Mark(date(2026, 2, 10), "TOP_UP", D(200)) in shown.marks
+    assert BurnDownMark(date(2026, 2, 10), "TOP_UP", D(200)) in shown.marks
 
 
 def test_what_nothing_covers_is_the_use_of_the_last_in_turn() -> None:
@@ -147,14 +147,14 @@ def test_marks_tell_what_happened() -> None:
     family = told(rolls, used(JANUARY[:1], 1))
     shown = burn_down(family, PAID, as_of_day(family, JANUARY[3]), JANUARY[3], [JANUARY[2]])
     assert shown.marks == (
-        Mark(JANUARY[0], "START", D(300)),
-        Mark(JANUARY[2], "AMENDED"),
-        Mark(date(2026, 4, 1), "END"),
-        Mark(date(2026, 6, 1), "ROLLOVER_END"),
+        BurnDownMark(JANUARY[0], "START", D(300)),
+        BurnDownMark(JANUARY[2], "AMENDED"),
+        BurnDownMark(date(2026, 4, 1), "END"),
+        BurnDownMark(date(2026, 6, 1), "ROLLOVER_END"),
     )
     cancelled = told(PREPAID, "  - cancel: {commitment: paid, date: 2026-02-10}\n" + used(JANUARY[:1], 1))
     shown = burn_down(cancelled, PAID, as_of_day(cancelled, date(2026, 2, 20)), date(2026, 2, 20))
-    assert shown.marks[-1] == Mark(date(2026, 2, 10), "CANCELLED")
+    assert shown.marks[-1] == BurnDownMark(date(2026, 2, 10), "CANCELLED")
     assert (shown.until, shown.forecasts, shown.days[-1].lapsed) == (None, (), 299)
 
 

@@ -9,11 +9,11 @@ from events.sources import Origins
 from events.topics import CATALOG, EVENTS
 from projections.proof.segments import Cutter, Tree
 from projections.settlement import draft_bills, issue
-from services.proof.deriving import Logged, family_at
+from services.proof.deriving import LoggedRecord, family_at
 from services.proof.documents import BillExport, PartitionProof
 from services.proof.head import TopicPartition, head_of, notary, sign_head
 from services.proof.heads_topic import Published, series_of
-from services.proof.selecting import Collector, OfBill, OfCatalog, Wants
+from services.proof.selecting import Collector, OfCatalog, RecordsOfBill, Wants
 from services.signatures import Signer
 from tests.projector.log import Log, days, id_of
 
@@ -45,7 +45,7 @@ class SignedLog:
             bill_id=self.bill.bill_id,
             total=self.bill.total,
             lines=self.bill.lines,
-            log=self.proved(LOG, OfBill(ORIGINS, ORGANIZATION, self.bill)),
+            log=self.proved(LOG, RecordsOfBill(ORIGINS, ORGANIZATION, self.bill)),
             catalog=self.proved(SHARED, OfCatalog(ORIGINS, ORGANIZATION, self.bill)),
         )
 
@@ -98,7 +98,7 @@ def signed_log() -> SignedLog:
 def _bill(log: Log) -> BillIssued:
     """As a bill run would issue it, of all that stands in the log."""
     records = {
-        topic_partition: list(map(Logged, range(len(values)), values))
+        topic_partition: list(map(LoggedRecord, range(len(values)), values))
         for topic_partition, values in log.pending.items()
     }
     positions = Positions(partition=0, log=len(records[LOG]), catalog=len(records[SHARED]))

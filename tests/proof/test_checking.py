@@ -5,7 +5,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from projections.proof.segments import Cutter, Segment, Tree
-from services.proof.checking import Check
+from services.proof.checking import PartitionCheck
 from services.proof.head import Head, head_of
 from services.proof.heads_topic import series_of
 from tests.proof.signed_log import LOG, OTHER_SIGNER, SIGNER, Numbered, signed_log, tokens_of
@@ -16,7 +16,7 @@ HEADS = [head.head for head in SIGNED.heads(LOG)]
 
 
 def found(records: Numbered, heads: list[Head] = HEADS, at_once: int = 7) -> str | None:
-    check = Check(heads)
+    check = PartitionCheck(heads)
     for start in range(0, len(records), at_once):
         check.take(records[start : start + at_once])
     check.end()

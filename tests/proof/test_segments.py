@@ -11,7 +11,7 @@ from events.envelope import seal
 from events.facts.clock import ClockTicked
 from projections.proof import segments
 from projections.proof.merkle import root_of
-from projections.proof.segments import Cut, Cutter, Tree, record_leaf, tick_of
+from projections.proof.segments import Cutter, SegmentLeaves, Tree, record_leaf, tick_of
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -25,12 +25,12 @@ def tick(number: int, organization: str = "") -> bytes:
 LOG = tuple(enumerate([b"a", b"b", tick(1), b"c", tick(2), None, tick(2, "sandbox"), tick(3), b"d"]))
 
 
-def cut(records: tuple[tuple[int, bytes | None], ...], start: int = 0, at_once: int = 100) -> list[Cut]:
+def cut(records: tuple[tuple[int, bytes | None], ...], start: int = 0, at_once: int = 100) -> list[SegmentLeaves]:
     cutter = Cutter(start)
     return [closed for at in range(0, len(records), at_once) for closed in cutter.take(records[at : at + at_once])]
 
 
-def tree_of(cuts: list[Cut], tree: Tree | None = None) -> Tree:
+def tree_of(cuts: list[SegmentLeaves], tree: Tree | None = None) -> Tree:
     tree = tree or Tree("t", 0)
     for segment in cuts:
         tree = tree.grown(segment.segment)

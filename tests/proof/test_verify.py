@@ -16,7 +16,7 @@ from services.proof.documents import (
     PartitionProof,
 )
 from services.proof.head import TopicPartition
-from services.proof.selecting import OfBill, OfCatalog
+from services.proof.selecting import OfCatalog, RecordsOfBill
 from services.proof.verifying import verify
 from tests.proof.signed_log import (
     BILL,
@@ -61,7 +61,7 @@ def test_a_checkpoint_that_is_older_than_what_the_bill_was_derived_under_is_told
     """Prices that came behind it could be left out of the file, and nothing of that would show."""
     positions = SIGNED.bill.positions
     end = {SHARED: positions.catalog, LOG: positions.log}[place]
-    of: type[OfCatalog | OfBill] = OfCatalog if place == SHARED else OfBill
+    of: type[OfCatalog | RecordsOfBill] = OfCatalog if place == SHARED else RecordsOfBill
     wants = of(ORIGINS, ORGANIZATION, SIGNED.bill)
     older = SignedLog(SIGNED.records | {place: SIGNED.records[place][: end - 1]}, SIGNED.bill)
     proof = older.proved(place, wants)
@@ -198,7 +198,7 @@ def test_a_bill_that_was_issued_wrong_is_named_by_line() -> None:
 class Without:
     """Wants what another wants, without some of it."""
 
-    wants: OfBill
+    wants: RecordsOfBill
     left_out: Callable[[int, bytes], bool]
 
     def why_not(self, offset: int, value: bytes) -> str | None:
@@ -206,12 +206,12 @@ class Without:
 
 
 def test_an_export_that_leaves_out_usage_gives_other_lines_than_were_issued() -> None:
-    wants = OfBill(ORIGINS, ORGANIZATION, SIGNED.bill)
+    wants = RecordsOfBill(ORIGINS, ORGANIZATION, SIGNED.bill)
     last = EXPORT.log.segments[-2].records[-1].offset
     fewer = SIGNED.proved(LOG, Without(wants, lambda offset, _: offset == last))
     verdict = verify(EXPORT.model_copy(update={"log": fewer}))
     assert "line 1: USAGE 46.50" in verdict.wrong[0] and "derived is USAGE 4" in verdict.wrong[0]
-    wants = OfBill(ORIGINS, ORGANIZATION, SIGNED.bill)
+    wants = RecordsOfBill(ORIGINS, ORGANIZATION, SIGNED.bill)
     without_bill = SIGNED.proved(LOG, Without(wants, lambda _, value: b"BillIssued" in value))
     [wrong] = verify(EXPORT.model_copy(update={"log": without_bill})).wrong
     assert wrong == f"bill {BILL} was not issued, as far as these records tell"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from services.postgres.roles import ORGANIZATION, Role, take_for_transaction
-from services.readside.agreement_rows import WINDOWS, Expected, Window, read_expected
+from services.readside.agreement_rows import WINDOWS, ExpectedRows, Window, read_expected
 from services.readside.live import live_schema, use_schema
 from tests.store.kit import Store
 
@@ -91,7 +91,7 @@ async def test_it_is_what_each_question_by_itself_tells(store: Store, case: str)
                 await _compare(connection, store.organization, window, most, expected)
 
 
-async def _compare(connection: Any, organization: str, window: Window, most: int, expected: Expected) -> None:
+async def _compare(connection: Any, organization: str, window: Window, most: int, expected: ExpectedRows) -> None:
     sums = await connection.fetch(_SUMS.format(window=window), organization)
     for each, row in zip(expected.currencies, sums, strict=True):
         assert {name: each.sums[name] for name in dict(row)} == dict(row)

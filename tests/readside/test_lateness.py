@@ -10,7 +10,7 @@ from events.sources import Origins, read_source
 from events.topics import CATALOG, EVENTS, MIB, USAGE, home_of
 from services.readside.lateness import MARKS_MAX, Lateness
 from services.readside.live import Live
-from services.readside.looking import Progress, Seen
+from services.readside.looking import FoldProgress, Seen
 from services.store.generations import Generations
 
 PARTITIONS = 2
@@ -33,7 +33,7 @@ class World:
         for partition in range(PARTITIONS):
             read[home_of(partition, PARTITIONS)][read_source("g", partition)] = self.shown["usage"]
         folded = dict.fromkeys(range(PARTITIONS), self.shown["log"])
-        progress = Progress(folded, dict.fromkeys(range(PARTITIONS), self.shown["catalog"]), read)
+        progress = FoldProgress(folded, dict.fromkeys(range(PARTITIONS), self.shown["catalog"]), read)
         return Seen(self.there["store"], self.shown["store"], progress, self.generations, self.outdated)
 
     def ends(self) -> dict[str, dict[int, int]]:

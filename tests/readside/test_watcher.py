@@ -12,7 +12,7 @@ from events.topics import CATALOG, EVENTS, MIB, USAGE
 from services.concurrency import Turns
 from services.kafka import Cluster, KafkaUnreachableError
 from services.readside import watching
-from services.readside.looking import Looker, Progress, Seen, TopicEnds
+from services.readside.looking import FoldProgress, Looker, Seen, TopicEnds
 from services.readside.waiter import Waiter
 from services.readside.watching import ProjectionStalledError, Watcher, open_watcher
 from services.store.generations import Generations
@@ -45,7 +45,7 @@ class World:
             raise self.error
         offsets = dict.fromkeys(range(PARTITIONS), self.folded)
         read = {partition: {read_source("g", partition): self.read} for partition in range(PARTITIONS)}
-        return Seen(self.head, self.relayed, Progress(offsets, offsets, read), GENERATIONS)
+        return Seen(self.head, self.relayed, FoldProgress(offsets, offsets, read), GENERATIONS)
 
     def ends_of(self, topic: str) -> TopicEnds:
         ends = TopicEnds(Cluster("nowhere:1"), topic)

@@ -6,11 +6,11 @@ from contextlib import suppress
 import pytest
 
 from services.kafka import Cluster, KafkaUnreachableError
-from services.refusals.keeper import Keeper
+from services.refusals.keeper import RefusalKeeper
 from services.refusals.refused_usage import ListedElsewhereError
 
 
-class Losing(Keeper):
+class Losing(RefusalKeeper):
     """A keeper whose client takes a cancellation for one of its own, and then ends as it may."""
 
     def __init__(self, ends: Exception | None) -> None:

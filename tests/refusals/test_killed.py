@@ -7,7 +7,7 @@ import pytest
 
 from events.topics import HELD_HEADER, REASON_HEADER, USAGE, USAGE_REJECTED, partition_of
 from services.kafka import BatchWriter, Cluster, LogReader
-from services.refusals.keeper import Keeper
+from services.refusals.keeper import RefusalKeeper
 from services.refusals.refusal import Reason
 from tests.killing import forks
 from tests.refusals.released_once import release_once
@@ -29,7 +29,7 @@ class Waiting:
     def __init__(self, store: Store) -> None:
         self.store, self.cluster, self.made = store, Cluster(store.endpoints.kafka.bootstrap), list[str]()
         self.partition = partition_of(store.organization, "late", store.generations.partitions)
-        self.keeper = Keeper(store.postgres, self.cluster, store.generations.partitions)
+        self.keeper = RefusalKeeper(store.postgres, self.cluster, store.generations.partitions)
 
     async def come(self) -> None:
         """One record more was held, as ingest holds it, and is listed."""

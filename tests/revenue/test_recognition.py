@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from events.facts.bills import BillLine, LineType
 from projections.line_types import DRAWS
 from projections.money import minor_digits
-from projections.revenue.recognition import Part, parts_of, recognition_of
+from projections.revenue.recognition import MonthPart, parts_of, recognition_of
 
 TYPES: tuple[LineType, ...] = get_args(LineType)
 JANUARY, FEBRUARY, MARCH = (date(2026, month, 1) for month in (1, 2, 3))
@@ -99,7 +99,7 @@ def test_by_example(given: BillLine, months: list[str]) -> None:
 
 def test_a_true_up_is_of_the_month_in_which_its_period_ends() -> None:
     [part] = parts_of(line("COMMITMENT_FEE", "5", JANUARY, MARCH, true_up=True), "USD")
-    assert part == Part(FEBRUARY, date(2026, 2, 28), Decimal(5))
+    assert part == MonthPart(FEBRUARY, date(2026, 2, 28), Decimal(5))
 
 
 def test_what_draws_releases_and_what_pays_ahead_is_earned_later() -> None:

@@ -14,7 +14,7 @@ from services.simulate.entities import Entities
 from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
 from services.simulate.play import play
-from services.simulate.player import Document, RefusedError
+from services.simulate.player import RefusedError, WrittenEntity
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import Mapping, load_yaml
 from tests.settlement.stories import START, Random
@@ -87,8 +87,8 @@ def _decimal(value: int) -> Decimal:
     return Decimal(value)
 
 
-def document_of(kind: str, code: str, fields: dict[str, Any]) -> Document:
-    return Document(kind, code, 1, fields)
+def document_of(kind: str, code: str, fields: dict[str, Any]) -> WrittenEntity:
+    return WrittenEntity(kind, code, 1, fields)
 
 
 def lined(value: Any) -> Any:

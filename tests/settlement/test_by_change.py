@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from projections.aggregates import Totals
 from projections.rating.rated_family import Moved
-from projections.settlement import Family, Kept, Settlement, settle
+from projections.settlement import Family, SettledState, Settlement, settle
 from services.simulate.naming import SOURCE, id_of
 from services.simulate.player import UsageRecord
 from tests.settlement.playing import accounts_of, family_of, play_terms, play_text
@@ -36,7 +36,7 @@ def moved_between(before: Totals, now: Totals) -> Moved:
     return family_lists
 
 
-def by_change(settlement: Settlement, kept: Kept | None) -> bool:
+def by_change(settlement: Settlement, kept: SettledState | None) -> bool:
     """Whether it looked at what moved and at nothing else."""
     return kept is not None and settlement.kept.others is kept.others
 
@@ -156,7 +156,7 @@ def usage_on(day: date, account: str = "acme", **measure: int) -> UsageRecord:
     return UsageRecord(SOURCE, f"{account} {day}", account, "calls", at, None, {"measure": measure or {"n": 7}})
 
 
-def after_more(*records: UsageRecord, through: date = THROUGH, **parts: Any) -> tuple[Settlement, Kept]:
+def after_more(*records: UsageRecord, through: date = THROUGH, **parts: Any) -> tuple[Settlement, SettledState]:
     """The story settled, then again by what more usage moved."""
     player = play_text(
         STORY.format(

@@ -14,7 +14,7 @@ from projections.entities import BalanceEntity, CommitmentEntity
 from projections.settlement import (
     Billed,
     Family,
-    Kept,
+    SettledState,
     Settlement,
     compile_terms,
     draft_bills,
@@ -43,7 +43,7 @@ def test_incremental_settlement_equals_settlement_from_scratch(
     data: st.DataObject, family: Random, accrued: bool
 ) -> None:
     player = play_terms(family)
-    kept: Kept | None = None
+    kept: SettledState | None = None
     account_family = family_of(player)
     for _ in range(4):
         for record in data.draw(st.lists(usage(accounts_of(family)), min_size=1, max_size=5)):

@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from services.ingest.batch import Outcome
+from services.ingest.batch import PollOutcome
 from services.sight.traceparent import Traced, is_sampled, traced_records, traced_usage
 from services.sight.tracing import ENDPOINTS, LINKS_MAX, TRACES, Traces, traced_log, traced_poll
 from tests.ingest.bench import Bench, a_record
@@ -78,7 +78,7 @@ def test_a_publishers_context_goes_into_the_log_with_its_record_alone(exporter: 
         a_record(bench.world.usage("neither"), 2),
         a_record(bench.world.usage("followed"), 3, [("traceparent", another(9))]),
     ]
-    outcome: Outcome = bench.settle(records, traced_poll(records))
+    outcome: PollOutcome = bench.settle(records, traced_poll(records))
     assert [list(record.headers) for record in outcome.records] == [[("traceparent", SAMPLED)], [], [], []]
     logged = [a_record(record.value, 40 + number, record.headers) for number, record in enumerate(outcome.records)]
     assert traced_records(logged) == traced_log(logged).contexts == {40: SAMPLED}

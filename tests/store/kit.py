@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from events.resources.organization import OrganizationConfig
 from services.access.keys import create_key
-from services.access.local import Credentials
+from services.access.local import LocalKey
 from services.access.scopes import ALL, Scope
 from services.access.tokens import EVERY
 from services.commands.bodies import parse_body, parse_model
@@ -37,11 +37,11 @@ class Store:
             resources = await load_locked(connection, organization or self.organization)
             return await execute(connection, resources, command, self.generations)
 
-    async def credentials(self, organization: str = EVERY, scopes: frozenset[Scope] = ALL) -> Credentials:
+    async def credentials(self, organization: str = EVERY, scopes: frozenset[Scope] = ALL) -> LocalKey:
         """A key, an operator's unless it is said whose."""
         async with self.postgres.transaction() as connection:
             made = await create_key(connection, organization, scopes)
-        return Credentials(organization, made.key.id, made.secret)
+        return LocalKey(organization, made.key.id, made.secret)
 
     async def key(self, scopes: frozenset[Scope] = ALL) -> tuple[str, str]:
         """A key of this organization, as HTTP's Basic has it."""

@@ -21,7 +21,7 @@ from services.store.events import (
     head,
     read_stream,
 )
-from services.store.idempotency import Kept, KeyReusedError
+from services.store.idempotency import KeyReusedError, StoredAnswer
 from services.store.view import get
 from tests.store.kit import NOW, Store
 
@@ -117,7 +117,7 @@ async def test_an_idempotency_key_gives_the_first_answer_and_refuses_another_bod
         assert await idempotency.find(connection, request) is None
         await idempotency.remember(connection, request, b"answer")
     async with store.postgres.transaction() as connection:
-        assert await idempotency.find(connection, request) == Kept(b"answer", whole=True)
+        assert await idempotency.find(connection, request) == StoredAnswer(b"answer", whole=True)
         elsewhere = idempotency.Request(store.organization, "POST", "/y", "key", b"other")
         assert await idempotency.find(connection, elsewhere) is None
         with pytest.raises(KeyReusedError, match="another body"):

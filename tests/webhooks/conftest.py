@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from services.api.app import create_app
 from services.personal.keyring import Keyring
-from services.webhooks.addresses import Reach
+from services.webhooks.addresses import ReceiverRules
 from services.webhooks.rules import WebhookRules
 from services.webhooks.sealing import Sealer
 from tests.api.serving import served
@@ -22,7 +22,7 @@ from tests.webhooks.receiver import Receiver, receiving
 KEY = "what secrets are encrypted with here"
 #: What keys of personal data are encrypted with here; a process has it only where a test says so.
 PERSONAL_KEY = "what keys of accounts are encrypted with here"
-RULES = WebhookRules(Reach((ip_network("127.0.0.0/8"),), plain_http=True), Sealer(KEY))
+RULES = WebhookRules(ReceiverRules((ip_network("127.0.0.0/8"),), plain_http=True), Sealer(KEY))
 
 
 class Organization(Api):

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 import httpcore
 
 from services.postgres import Role, open_postgres
-from services.webhooks.addresses import Reach
+from services.webhooks.addresses import ReceiverRules
 from services.webhooks.lanes import Webhooks
 from services.webhooks.reaching import FitAddresses, Names
 from services.webhooks.rules import WebhookRules
@@ -26,7 +26,7 @@ SELECT EXISTS (
 )
 """
 _LOOK_SECONDS = 0.03
-_REACH = Reach((ip_network("127.0.0.0/8"),), plain_http=True)
+_REACH = ReceiverRules((ip_network("127.0.0.0/8"),), plain_http=True)
 
 
 async def send(url: str, organization: str) -> None:

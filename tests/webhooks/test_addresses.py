@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError, Reach, is_public, permitted
+from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError, ReceiverRules, is_public, permitted
 
 PUBLIC = ("93.184.216.34", "1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1")
 REFUSED = (
@@ -56,10 +56,10 @@ def test_a_network_may_be_allowed_and_no_other_is() -> None:
 
 
 def test_what_an_address_says_by_itself_is_refused_before_anything_is_sent() -> None:
-    Reach().check("https://hooks.acme.example/a")
+    ReceiverRules().check("https://hooks.acme.example/a")
     with pytest.raises(NotHttpsError):
-        Reach().check("http://hooks.acme.example/a")
+        ReceiverRules().check("http://hooks.acme.example/a")
     for url in ("https://127.0.0.1/a", "https://[::1]/a", "https://[::ffff:169.254.169.254]:443/a"):
         with pytest.raises(ForbiddenAddressError):
-            Reach().check(url)
-    Reach((ip_network("127.0.0.0/8"),), plain_http=True).check("http://127.0.0.1:80/a")
+            ReceiverRules().check(url)
+    ReceiverRules((ip_network("127.0.0.0/8"),), plain_http=True).check("http://127.0.0.1:80/a")

@@ -11,7 +11,7 @@ import pytest
 
 from events.resources.webhooks import Webhook
 from services.postgres import Role, open_postgres
-from services.webhooks.claims import _DUE, _NEXT, Claims, Outcome
+from services.webhooks.claims import _DUE, _NEXT, AttemptOutcome, Claims
 from services.webhooks.deliveries import New, add
 from services.webhooks.destinations import put_destination
 from tests.store.kit import Store
@@ -19,7 +19,7 @@ from tests.webhooks.conftest import Organization
 from tests.webhooks.test_queue import queued, rests, standing
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
-BUSY = Outcome(503, "busy", retry_after=timedelta(seconds=90))
+BUSY = AttemptOutcome(503, "busy", retry_after=timedelta(seconds=90))
 
 
 @pytest.mark.parametrize("way", ["change", "rotation", "test"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpcore
 import pytest
 
-from services.webhooks.addresses import Reach
+from services.webhooks.addresses import ReceiverRules
 from services.webhooks.reaching import FitAddresses
 from services.webhooks.sending import Sender
 from tests.webhooks.test_reaching import LOOPBACK, Rebinding, sent
@@ -134,5 +134,5 @@ async def test_who_leaves_tls_once_it_stands_is_broken(
         httpcore.AsyncConnectionPool(ssl_context=trusting, network_backend=backend) as pool,
         answering(answer) as port,
     ):
-        outcome = await Sender(pool, Reach(LOOPBACK, seconds=20)).attempt(f"https://{NAME}:{port}/", {}, "{}")
+        outcome = await Sender(pool, ReceiverRules(LOOPBACK, seconds=20)).attempt(f"https://{NAME}:{port}/", {}, "{}")
     assert (outcome.status, outcome.error) == came_to

@@ -11,7 +11,7 @@ from events.resources.webhooks import Webhook
 from services.failures import Passing
 from services.postgres import Role, open_postgres
 from services.webhooks import lanes
-from services.webhooks.claims import Outcome
+from services.webhooks.claims import AttemptOutcome
 from services.webhooks.deliveries import New, add, page_of_deliveries
 from services.webhooks.destinations import put_destination
 from services.webhooks.kept_secrets import OVERLAP, check_opens_secrets, good_secrets, replace_secret
@@ -30,14 +30,14 @@ SECRET = secret_of(b"s" * 32)
 class Scripted(Sender):
     """Sends nothing. `outcomes`: what comes of it, by address; nobody else is answered."""
 
-    def __init__(self, **outcomes: Outcome | Exception) -> None:
+    def __init__(self, **outcomes: AttemptOutcome | Exception) -> None:
         self.outcomes, self.got = outcomes, list[tuple[str, str]]()
 
-    async def attempt(self, url: str, headers: Mapping[str, str], body: str, whose: str = "") -> Outcome:
+    async def attempt(self, url: str, headers: Mapping[str, str], body: str, whose: str = "") -> AttemptOutcome:
         """What the script says."""
         name = url.removeprefix("https://").removesuffix(".example")
         self.got.append((name, headers["webhook-id"]))
-        outcome = self.outcomes.get(name, Outcome(None, "nobody's"))
+        outcome = self.outcomes.get(name, AttemptOutcome(None, "nobody's"))
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -91,7 +91,7 @@ class Running:
 async def test_an_attempt_that_breaks_off_is_tried_again_and_delays_nobody(store: Store) -> None:
     await queue(store, "breaks", 1)
     await queue(store, "takes", 3)
-    sender = Scripted(breaks=ZeroDivisionError("of a receiver's making"), takes=Outcome(200, None))
+    sender = Scripted(breaks=ZeroDivisionError("of a receiver's making"), takes=AttemptOutcome(200, None))
 
     async def is_over() -> bool:
         breaks, takes = await standing(store, "breaks"), await standing(store, "takes")
@@ -114,7 +114,7 @@ async def test_what_cannot_be_signed_waits_and_uses_up_no_attempt(store: Store, 
         await connection.execute(
             "UPDATE store.webhook_deliveries SET attempts = 12 WHERE organization = $1", store.organization
         )
-    sender = Scripted(sealed=Outcome(204, None))
+    sender = Scripted(sealed=AttemptOutcome(204, None))
 
     async def is_told() -> bool:
         return any(error for *_, error in await standing(store, "sealed"))
@@ -145,7 +145,7 @@ async def test_what_cannot_be_signed_waits_and_uses_up_no_attempt(store: Store, 
 async def test_who_has_no_key_leaves_what_is_to_be_sent_to_who_has(store: Store) -> None:
     sealed = Sealer("the operator's key")
     await queue(store, "shared", 12, sealed)
-    without, having = Scripted(), Scripted(shared=Outcome(204, None))
+    without, having = Scripted(), Scripted(shared=AttemptOutcome(204, None))
 
     async def is_told() -> bool:
         return any(error for *_, error in await standing(store, "shared"))
@@ -162,7 +162,7 @@ async def test_who_has_no_key_leaves_what_is_to_be_sent_to_who_has(store: Store)
 
 async def test_a_moment_without_postgres_breaks_no_attempt_off(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     await queue(store, "blip", 2)
-    sender, away = Scripted(blip=Outcome(204, None)), [Passing("away")] * 2
+    sender, away = Scripted(blip=AttemptOutcome(204, None)), [Passing("away")] * 2
 
     async def asked(*arguments: Any) -> list[str]:
         if away:

@@ -10,14 +10,18 @@ from services.api.wire import encode
 from services.postgres import Role, open_postgres
 from services.store.events import head
 from services.webhooks.announcing import Announcer
-from services.webhooks.claims import Claims, Outcome
+from services.webhooks.claims import AttemptOutcome, Claims
 from services.webhooks.deliveries import New, add, dead_deliveries, get_delivery, page_of_deliveries, send_again
 from services.webhooks.pauses import OPEN_MOST
 from tests.store.kit import Store
 from tests.webhooks.conftest import Organization
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
-NO_ANSWER, DELIVERED, GONE = Outcome(None, "no"), Outcome(204, None), Outcome(410, "gone", is_final=True)
+NO_ANSWER, DELIVERED, GONE = (
+    AttemptOutcome(None, "no"),
+    AttemptOutcome(204, None),
+    AttemptOutcome(410, "gone", is_final=True),
+)
 
 
 async def queued(org: Organization, store: Store, *subjects: str) -> tuple[str, str]:
@@ -46,7 +50,7 @@ async def test_a_claim_is_one_processs_until_it_ends_and_what_ends_late_says_not
         [again] = await long.take(key, 5)
         assert (lost.id, lost.attempt, again.id, again.attempt) == ("0", 1, "0", 1), "who was killed has used up none"
         assert await long.take(key, 5) == []
-        assert await short.end(lost, Outcome(503, "busy", retry_after=timedelta(minutes=1))) is None
+        assert await short.end(lost, AttemptOutcome(503, "busy", retry_after=timedelta(minutes=1))) is None
         assert await long.end(again, DELIVERED) == "DELIVERED"
         assert not await rests(store, key), "who has lost his claim says nothing of the destination either"
     async with store.postgres.connection() as connection:
@@ -165,7 +169,7 @@ async def test_who_asks_for_time_has_it_of_every_process(org: Organization, stor
     async with open_postgres(store.endpoints.database_url, role=Role.WEBHOOKS) as postgres:
         one, other = (Claims(postgres, timedelta(minutes=1)) for _ in range(2))
         [claim] = await one.take(key, 1)
-        await one.end(claim, Outcome(503, "busy", retry_after=timedelta(seconds=90)))
+        await one.end(claim, AttemptOutcome(503, "busy", retry_after=timedelta(seconds=90)))
         assert key not in await other.due() and await other.take(key, 9) == []
         ahead = await other.next_in()
         assert ahead is not None and ahead < 90

@@ -11,7 +11,7 @@ import pytest
 
 from services.concurrency import NoTurnError
 from services.webhooks import reaching
-from services.webhooks.addresses import Network, Reach
+from services.webhooks.addresses import Network, ReceiverRules
 from services.webhooks.reaching import SHARE, WHOSE, FitAddresses, Names
 from services.webhooks.sending import Sender, open_sender
 from tests.webhooks.receiver import receiving
@@ -34,7 +34,7 @@ class Rebinding(Names):
 
 async def sent(names: Names, url: str, allowed: tuple[Network, ...]) -> tuple[int | None, str | None]:
     async with httpcore.AsyncConnectionPool(network_backend=FitAddresses(names, allowed)) as pool:
-        outcome = await Sender(pool, Reach(allowed, plain_http=True, seconds=10)).attempt(
+        outcome = await Sender(pool, ReceiverRules(allowed, plain_http=True, seconds=10)).attempt(
             url, {"webhook-id": "1"}, "{}"
         )
     return outcome.status, outcome.error
@@ -59,7 +59,7 @@ async def test_a_name_that_stands_for_an_address_of_ours_is_refused(address: str
 
 
 async def test_localhost_by_its_name_is_refused_and_an_unknown_name_told() -> None:
-    async with receiving() as receiver, open_sender(Reach(plain_http=True, seconds=10)) as sender:
+    async with receiving() as receiver, open_sender(ReceiverRules(plain_http=True, seconds=10)) as sender:
         port = receiver.url.rpartition(":")[2]
         refused = await sender.attempt(f"http://localhost:{port}/ok", {}, "{}")
         unknown = await sender.attempt("http://no-such-host.invalid/ok", {}, "{}")
@@ -70,14 +70,14 @@ async def test_localhost_by_its_name_is_refused_and_an_unknown_name_told() -> No
 
 
 async def test_a_connection_is_used_again() -> None:
-    async with receiving() as receiver, open_sender(Reach(LOOPBACK, plain_http=True)) as sender:
+    async with receiving() as receiver, open_sender(ReceiverRules(LOOPBACK, plain_http=True)) as sender:
         for _ in range(3):
             assert (await sender.attempt(f"{receiver.url}/ok", {}, "{}")).error is None
     assert receiver.connections == 1
 
 
 async def test_only_who_has_too_much_or_is_away_is_asked_how_long() -> None:
-    async with receiving() as receiver, open_sender(Reach(LOOPBACK, plain_http=True, seconds=10)) as sender:
+    async with receiving() as receiver, open_sender(ReceiverRules(LOOPBACK, plain_http=True, seconds=10)) as sender:
         for status, asked in ((429, 60), (503, 60), (500, None), (200, None)):
             receiver.answers(f"/{status}", status, Retry_After="60")
             outcome = await sender.attempt(f"{receiver.url}/{status}", {}, "{}")
@@ -142,7 +142,7 @@ async def test_a_look_up_has_its_time_from_when_it_begins(
 
 
 async def test_an_attempt_that_did_not_get_as_far_as_a_name_is_none(answer: Callable[[], None]) -> None:
-    names, reach = Names(within=0.0), Reach(LOOPBACK, plain_http=True, seconds=60)
+    names, reach = Names(within=0.0), ReceiverRules(LOOPBACK, plain_http=True, seconds=60)
     hanging = [asked(names, "theirs", f"hangs{number}") for number in range(SHARE)]
     await asyncio.sleep(0)
     async with receiving() as receiver, httpcore.AsyncConnectionPool(network_backend=FitAddresses(names, ())) as pool:

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.webhooks.addresses import Reach
+from services.webhooks.addresses import ReceiverRules
 from services.webhooks.reaching import FitAddresses
 from services.webhooks.sending import Sender, open_sender
 from tests.webhooks.receiver import Receiver
@@ -49,7 +49,7 @@ async def sent_to(name: str, certificate: Path) -> tuple[int | None, str | None,
     backend = FitAddresses(Rebinding("127.0.0.1"), LOOPBACK)
     trusting = ssl.create_default_context(cafile=str(certificate))
     async with httpcore.AsyncConnectionPool(ssl_context=trusting, network_backend=backend) as pool:
-        outcome = await Sender(pool, Reach(LOOPBACK, seconds=20)).attempt(f"https://{name}:{port}/ok", {}, "{}")
+        outcome = await Sender(pool, ReceiverRules(LOOPBACK, seconds=20)).attempt(f"https://{name}:{port}/ok", {}, "{}")
     server.close()
     await receiver.close()
     return outcome.status, outcome.error, len(receiver.got)
@@ -65,7 +65,7 @@ async def test_whom_nobody_trusts_is_sent_nothing(certificate: Path) -> None:
     ours.load_cert_chain(certificate)
     server = await asyncio.start_server(receiver.accept, "127.0.0.1", 0, ssl=ours)
     port = server.sockets[0].getsockname()[1]
-    async with open_sender(Reach(LOOPBACK, seconds=20)) as sender:
+    async with open_sender(ReceiverRules(LOOPBACK, seconds=20)) as sender:
         outcome = await sender.attempt(f"https://127.0.0.1:{port}/ok", {}, "{}")
     server.close()
     await receiver.close()

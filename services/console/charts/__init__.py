@@ -29,12 +29,12 @@ lines have the text's colour, and areas are black: so `chart-area` and `chart-ba
 
 from services.console.charts.bars import true_ups_by_month, usage_by_day
 from services.console.charts.burn_down import burn_down, drawn_by_product
-from services.console.charts.chart import Chart, Column, Form, Plain, Table
+from services.console.charts.chart import Column, DrawnChart, Form, Plain, Table
 from services.console.charts.progress import progress
 
 __all__ = [
-    "Chart",
     "Column",
+    "DrawnChart",
     "Form",
     "Plain",
     "Table",

@@ -13,8 +13,8 @@ from services.console.charts.chart import (
     WIDE,
     Answer,
     CellKind,
-    Chart,
     Column,
+    DrawnChart,
     Form,
     Plain,
     Size,
@@ -143,7 +143,9 @@ class _Drawing:
         ])  # fmt: skip
 
 
-def stacked(series: Sequence[Series], form: Form, *, id: str, title: str, kind: Kind, unit: CellKind = "day") -> Chart:
+def stacked(
+    series: Sequence[Series], form: Form, *, id: str, title: str, kind: Kind, unit: CellKind = "day"
+) -> DrawnChart:
     """Stacked bars of several series, by day (or by month, where a month is given by its first day)."""
     few = _few(series)
     bars = _months(few) if unit == "month" else _days(few)
@@ -151,7 +153,7 @@ def stacked(series: Sequence[Series], form: Form, *, id: str, title: str, kind: 
     days = sorted({day for line in series for day in line.amounts})
     rows = [(day, *(line.amounts.get(day, Decimal(0)) for line in series)) for day in days]
     columns = (Column("Month" if unit == "month" else "Day", unit), *(Column(line.name, kind) for line in series))
-    return Chart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), (Table(title, columns, tuple(rows)),))
+    return DrawnChart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), (Table(title, columns, tuple(rows)),))
 
 
 def true_ups_by_month(
@@ -161,7 +163,7 @@ def true_ups_by_month(
     *,
     id: str = "true-ups",
     title: str = "True-ups expected by month",
-) -> Chart:
+) -> DrawnChart:
     """The chart of `trueUps` of one currency of `GET overview`: the amount of each month (its first day, or
     `2026-05`).
     """
@@ -177,7 +179,7 @@ def usage_by_day(
     id: str = "usage",
     title: str = "Usage by day",
     name: str = "Quantity",
-) -> Chart:
+) -> DrawnChart:
     """The chart of quantities by day: `{"day", "quantity"}` each."""
     amounts = {day_of(point["day"]): amount_of(point["quantity"]) for point in days}
     return stacked([Series(name, amounts)], form or Plain(), id=id, title=title, kind="number")

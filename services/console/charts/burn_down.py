@@ -10,8 +10,8 @@ from services.console.charts.chart import (
     NARROW,
     WIDE,
     Answer,
-    Chart,
     Column,
+    DrawnChart,
     Form,
     Plain,
     Size,
@@ -145,17 +145,17 @@ class _Drawing:
 
 def burn_down(
     answer: Answer, form: Form | None = None, *, id: str = "burn-down", window: int = 30, title: str = "Burn-down"
-) -> Chart:
+) -> DrawnChart:
     """The burn-down chart of the answer of `GET commitments/{id}/burndown` or `balances/{id}/burndown`. `window`: the
     forecast whose band is drawn.
     """
     drawing = _Drawing(answer, form or Plain(answer["currency"]), window, title)
-    return Chart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), tuple(_tables(answer)), drawing.told())
+    return DrawnChart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), tuple(_tables(answer)), drawing.told())
 
 
 def drawn_by_product(
     answer: Answer, form: Form | None = None, *, id: str = "drawn", title: str = "Drawn by product"
-) -> Chart:
+) -> DrawnChart:
     """A chart of the same answer: the amounts that each product's charges drew, by day."""
     names = {product["id"]: product["name"] for product in answer["products"]}
     by_product: dict[str, dict[date, Decimal]] = {product: {} for product in names}

@@ -30,7 +30,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class DrawnChart:
     """`wide` and `narrow` are whole `<svg>` elements of one picture, of which a page shows one; `tables` have the
     numbers; `told` the expectations in words, a sentence for each forecast.
     """

@@ -8,8 +8,8 @@ from services.console.charts.chart import (
     NARROW,
     WIDE,
     Answer,
-    Chart,
     Column,
+    DrawnChart,
     Form,
     Plain,
     Size,
@@ -84,7 +84,7 @@ class _Drawing:
 
 def progress(
     answer: Answer, form: Form | None = None, *, id: str = "progress", window: int = 30, title: str = "Minimum"
-) -> Chart:
+) -> DrawnChart:
     """The chart of the answer of `GET commitments/{id}/progress`. `window`: the forecast whose band is drawn."""
     drawing = _Drawing(answer, form or Plain(answer["currency"]), window, title)
     days = Table(
@@ -93,7 +93,7 @@ def progress(
         tuple(drawing.days),
     )
     tables = (days, _forecasts(answer)) if answer["forecasts"] else (days,)
-    return Chart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), tables, drawing.told())
+    return DrawnChart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), tables, drawing.told())
 
 
 def _forecasts(answer: Answer) -> Table:

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from events.absent import only_given
 from projections.calendar import ONE_DAY, local_day
-from projections.entities import Fund
+from projections.entities import FundEntity
 from projections.outlook import BurnDown, burn_down, progress
 from projections.settlement import AgreementState, Settlement
 from projections.settlement.states_by_day import state_of
@@ -60,7 +60,7 @@ class _Known(NamedTuple):
     family: KnownFamily
     settlement: Settlement
     state: AgreementState
-    entity: Fund
+    entity: FundEntity
     #: The last day that is over.
     over: date
 

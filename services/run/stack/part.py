@@ -23,7 +23,7 @@ class Endpoints:
     database_url: str = field(repr=False)
 
 
-class Part(Protocol):
+class StackPart(Protocol):
     """Kafka or Postgres. After `stop` or `kill`, `start` brings back the same data at the same address."""
 
     async def start(self) -> str:
@@ -36,7 +36,7 @@ class Part(Protocol):
         """End it as a crash would. Raises: NotOurs."""
 
 
-class Given:
+class GivenPart:
     """A part that runs elsewhere and was given by its address. It is only checked that it answers."""
 
     def __init__(self, name: str, address: str, answers: Callable[[float], Awaitable[None]]) -> None:

@@ -15,10 +15,10 @@ from services.run.stack.docker import docker_kafka, docker_postgres
 from services.run.stack.faults import NoAnswer, NotOurs, StackError
 from services.run.stack.kafka import EmbeddedKafka
 from services.run.stack.locks import FileLock, hold_home
-from services.run.stack.part import EmbeddedPart, Endpoints, Given, Part
+from services.run.stack.part import EmbeddedPart, Endpoints, GivenPart, StackPart
 from services.run.stack.postgres import EmbeddedPostgres
 from services.run.stack.probe import kafka_answers, postgres_answers
-from services.run.stack.supervise import Kept
+from services.run.stack.supervise import Supervised
 
 ADDRESSES = "stack.json"
 TOGETHER_SECONDS = 1.0
@@ -32,8 +32,8 @@ class Stack:
         self.home = settings.home.expanduser().absolute()
         self._endpoints: Endpoints | None = None
         self._lock: FileLock | None = None
-        self._kafka: Part | None = None
-        self._postgres: Part | None = None
+        self._kafka: StackPart | None = None
+        self._postgres: StackPart | None = None
 
     @property
     def endpoints(self) -> Endpoints:
@@ -75,7 +75,7 @@ class Stack:
             self._let_go()
 
     @property
-    def processes(self) -> list[Kept]:
+    def processes(self) -> list[Supervised]:
         """The parts that run as child processes, and so are ours to restart."""
         return [part for part in (self._kafka, self._postgres) if isinstance(part, EmbeddedPart)]
 
@@ -97,10 +97,10 @@ class Stack:
         given = self.settings.kafka_bootstrap and self.settings.database_url
         return not given and self.settings.test_stack == "embedded"
 
-    def _choose(self) -> tuple[Part, Part]:
+    def _choose(self) -> tuple[StackPart, StackPart]:
         lock_files = (self._lock.fd,) if self._lock else ()
-        kafka: Part
-        postgres: Part
+        kafka: StackPart
+        postgres: StackPart
         if self.settings.kafka_bootstrap:
             kafka = _given_kafka(cluster_at(self.settings.kafka_bootstrap, self.settings))
         elif self.settings.test_stack == "docker":
@@ -199,12 +199,12 @@ def _missing(settings: Settings, *names: str) -> StackError:
     return StackError(f"no stack runs in TRUEUP_HOME {settings.home}: {remedy}")
 
 
-def _given_kafka(cluster: Cluster) -> Given:
-    return Given("Kafka", cluster.bootstrap, partial(kafka_answers, cluster))
+def _given_kafka(cluster: Cluster) -> GivenPart:
+    return GivenPart("Kafka", cluster.bootstrap, partial(kafka_answers, cluster))
 
 
-def _given_postgres(url: str) -> Given:
-    return Given("Postgres", url, partial(postgres_answers, url))
+def _given_postgres(url: str) -> GivenPart:
+    return GivenPart("Postgres", url, partial(postgres_answers, url))
 
 
 async def _both(*starts: Coroutine[None, None, str]) -> tuple[str, str]:
@@ -229,10 +229,10 @@ async def _both(*starts: Coroutine[None, None, str]) -> tuple[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def _away(part: Part | None, name: str, crash: bool) -> AsyncIterator[None]:
+async def _away(part: StackPart | None, name: str, crash: bool) -> AsyncIterator[None]:
     if part is None:
         raise StackError("the stack has not been started")
-    if isinstance(part, Given):
+    if isinstance(part, GivenPart):
         raise NotOurs(name)
     await (part.kill() if crash else part.stop())
     try:

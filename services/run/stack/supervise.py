@@ -86,7 +86,7 @@ def stop_on_signals(event: asyncio.Event) -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-class Kept(Protocol):
+class Supervised(Protocol):
     """Something that is kept running: one of the product's processes, or an embedded Kafka or Postgres."""
 
     @property
@@ -120,8 +120,10 @@ class CannotStart(Worded, StackError):
 class Keeper:
     """Keeps running what runs already. It is started again only once all that it `needs` is running."""
 
-    def __init__(self, kept: Kept, needs: Iterable["Keeper"] = (), patience: Patience | None = None) -> None:
-        self._kept, self._needs, self._patience = kept, tuple(needs), patience or Patience()
+    def __init__(
+        self, supervised: Supervised, needs: Iterable["Keeper"] = (), patience: Patience | None = None
+    ) -> None:
+        self._supervised, self._needs, self._patience = supervised, tuple(needs), patience or Patience()
         self._runs = asyncio.Event()
         self._runs.set()
         self._restarts = 0
@@ -131,15 +133,15 @@ class Keeper:
         clock = asyncio.get_running_loop().time
         while True:
             since = clock()
-            how = await self._kept.ended()
+            how = await self._supervised.ended()
             self._runs.clear()
             ended = clock()
             if ended - since >= self._patience.healthy_seconds:
                 self._restarts = 0
-            _log.warning("process_ended", name=self._kept.name, how=how, again_in_seconds=self._pause)
+            _log.warning("process_ended", name=self._supervised.name, how=how, again_in_seconds=self._pause)
             await self._start_again()
             self._runs.set()
-            _log.warning("process_runs_again", name=self._kept.name, after_seconds=round(clock() - ended, 1))
+            _log.warning("process_runs_again", name=self._supervised.name, after_seconds=round(clock() - ended, 1))
 
     @property
     def _pause(self) -> float:
@@ -153,14 +155,14 @@ class Keeper:
             for needed in self._needs:
                 await needed._runs.wait()
             try:
-                await self._kept.start()
+                await self._supervised.start()
                 return
             except StackError as error:
                 failed += 1
                 if failed == self._patience.failed_starts:
-                    raise CannotStart(self._kept.name, failed, error) from error
+                    raise CannotStart(self._supervised.name, failed, error) from error
                 again = {"failed_starts": failed, "again_in_seconds": self._pause}
-                _log.warning("process_did_not_start", name=self._kept.name, error=str(error), **again)
+                _log.warning("process_did_not_start", name=self._supervised.name, error=str(error), **again)
 
 
 async def keep_all(keepers: Sequence[Keeper]) -> NoReturn:

@@ -5,7 +5,7 @@ from decimal import Decimal as D
 from typing import Any
 from xml.etree import ElementTree
 
-from services.console.charts import Chart
+from services.console.charts import DrawnChart
 
 SVG = "{http://www.w3.org/2000/svg}"
 START = date(2026, 1, 1)
@@ -65,5 +65,5 @@ def many(forecast: bool = True) -> dict[str, Any]:
     return burned(1000, lambda day: D(1000 - day), forecast)
 
 
-def drawings(chart: Chart) -> list[ElementTree.Element]:
+def drawings(chart: DrawnChart) -> list[ElementTree.Element]:
     return [ElementTree.fromstring(chart.wide), ElementTree.fromstring(chart.narrow)]
