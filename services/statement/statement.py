@@ -68,7 +68,7 @@ class StatementLine:
 
 @dataclass(frozen=True, slots=True)
 class LineGroup:
-    """Lines that are shown together under a title. `account`: as of Line."""
+    """Lines that are shown together under a title. `account`: as in `StatementLine`."""
 
     title: str
     account: str

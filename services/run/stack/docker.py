@@ -18,7 +18,7 @@ START_SECONDS = 120.0
 
 
 class DockerPart:
-    """A `Part` in a container, which is made at the first start and keeps its data until this process ends."""
+    """A `StackPart` in a container, which is made at the first start and keeps its data until this process ends."""
 
     def __init__(
         self, image: str, port: int, env: dict[str, str], address: str, answers: Callable[[str, float], Awaitable[None]]

@@ -37,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 
 class EmbeddedKafka(EmbeddedPart):
-    """Kafka as a child process; see `Part`."""
+    """Kafka as a child process; see `StackPart`."""
 
     name = "Kafka"
     #: How many ports it needs: the first for clients, the second for the controller.

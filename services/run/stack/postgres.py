@@ -48,7 +48,7 @@ _READ = stat.S_IROTH | stat.S_IXOTH
 
 
 class EmbeddedPostgres(EmbeddedPart):
-    """Postgres as a child process; see `Part`."""
+    """Postgres as a child process; see `StackPart`."""
 
     name = "Postgres"
     #: The settings that the server is started with.
