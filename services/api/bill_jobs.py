@@ -1,6 +1,7 @@
 """Bill jobs over HTTP: created here, and run by the runner in this process."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from events.actors import shown
 from events.resources.base import Model
+from events.resources.organization import CurrencyConversion
 from services.api.answers import JobAnswer
 from services.api.bill_bodies import BillJobBody, RecalculateBody
 from services.api.calls import Call, Caller, organization_router
@@ -135,8 +137,8 @@ def job_document(job: BillJob) -> dict[str, Any]:
         "version": job.version,
         "status": job.status,
         "type": "RECALCULATE" if job.recalculates else "CREATE",
-        # Stored as facts are, with numbers as texts; on the wire they are numbers.
-        **body_document((RecalculateBody if job.recalculates else BillJobBody).model_validate(job.request)),
+        **job.request,
+        **_numbered(job.request.get("currencyConversions")),
         "billIds": list(job.bill_ids),
         **({"failures": list(job.failures)} if job.failures else {}),
         "total": job.total,
@@ -146,3 +148,11 @@ def job_document(job: BillJob) -> dict[str, Any]:
         "createdBy": shown(job.created_by),
         "lastModifiedBy": shown(job.modified_by),
     }
+
+
+def _numbered(conversions: Sequence[Any] | None) -> dict[str, Any]:
+    """The rates of a request: stored as facts are, with numbers as texts; on the wire they are numbers."""
+    if conversions is None:
+        return {}
+    rates = [CurrencyConversion.model_validate(conversion) for conversion in conversions]
+    return {"currencyConversions": [body_document(rate) for rate in rates]}
