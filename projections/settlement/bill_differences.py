@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from events.decimals import EXACT
-from events.facts.bills import BillIssued, Positions
+from events.facts.bills import BillIssued, OtherEnd, Positions
 from projections.aggregates import shown
 from projections.rating.terms import AccountTerms
 from projections.settlement.billed import Billed, BilledLine, LineKey, PendingBill
@@ -56,7 +56,12 @@ def draft_bills(
 def draft_again(family: Family, bill: BillIssued) -> DraftBill | None:
     """The draft of an issued bill, from its family as of the bill's positions; None: nothing was due."""
     drafts = draft_bills(family, date=bill.bill_date, account_id=bill.account_id, accrued=_is_accrued(bill))
-    return next((draft for draft in drafts if draft.currency == bill.currency), None)
+    draft = next((draft for draft in drafts if draft.currency == bill.currency), None)
+    if draft is None or any(line.other_ends for line in bill.lines):
+        return draft
+    # It may have been issued before lines had other ends.
+    lines = (replace(line, wording={**line.wording, "other_ends": None}) for line in draft.lines)
+    return replace(draft, lines=tuple(lines))
 
 
 def settled_again(family: Family, bill: BillIssued) -> Settlement:
@@ -188,7 +193,16 @@ def _difference(terms: FamilyTerms, key: LineKey, due: DueLine | None, billed: B
     else:
         assert billed is not None
         wording = given_back_wording(terms, key, billed.last)
+    if billed is not None:
+        wording["other_ends"] = _other_ends(billed, wording["period_end"])
     return DraftLine(key, 0, amount, quantity, units, wording)
+
+
+def _other_ends(billed: BilledLine, end: date) -> tuple[OtherEnd, ...] | None:
+    """What takes back the amounts that were billed while the period had another end than this one."""
+    with localcontext(EXACT):
+        others = sorted((other, amount) for other, amount in billed.by_end().items() if amount and other != end)
+        return tuple(OtherEnd(period_end=other, amount=-amount) for other, amount in others) or None
 
 
 def _bill(
