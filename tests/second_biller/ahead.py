@@ -23,7 +23,7 @@ class Thresholds:
     def __init__(self, scenario: Thing) -> None:
         self.rules: list[Thing] = scenario.get("thresholdBillings") or []
         self.acts: dict[str, list[Thing]] = {str(rule["code"]): [] for rule in self.rules}
-        self.now = datetime.min.replace(tzinfo=UTC)
+        self.now = datetime(1970, 1, 1, tzinfo=UTC)
 
     def reach(self, kind: str, body: Any) -> None:
         """A rule looks on the day of the latest moment that was told."""
@@ -38,8 +38,7 @@ class Thresholds:
     def act(self, player: Player, rule: Thing) -> bool:
         account, currency = str(rule["account"]), str(rule.get("currency") or player.world.currency)
         root = player.world.root_of(account)
-        today = player.world.local_day(root, self.now) if self.now.year > 1 else player.world.earliest
-        at = max([today, *(player.latest.get(one, today) for one in player.world.family(root))])
+        at = player.through(root, player.world.local_day(root, self.now))
         unbilled = player.bill_of(account, at, True)
         net = {key: line for key, line in unbilled.items() if key.currency == currency}
         found = sum((line.amount for line in net.values()), Fraction(0))

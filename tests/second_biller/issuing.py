@@ -24,6 +24,10 @@ class Issuer:
         add_billed(self.billed, net)
         self.latest[account] = max(at, self.latest.get(account, at))
 
+    def through(self, root: str, at: date) -> date:
+        """No family is settled as of a day before its latest bill."""
+        return max([at, *(self.latest.get(account, at) for account in self.world.family(root))])
+
     def bill_of(self, account: str, at: date, all_usage: bool) -> Lines:
         """The family is settled; the account's lines are what is due less what was billed."""
         at, root = max(at, self.latest.get(account, at)), self.world.root_of(account)

@@ -39,10 +39,10 @@ class Line:
     amount: Fraction = Fraction(0)
     quantity: Fraction | None = None
     extra: dict[str, Any] = field(default_factory=dict)
-    #: When the last charge on it is due in arrears; None: it is there once it is due.
-    due: date | None = None
     #: The account plans whose charges are on it, those of 0 too.
     account_plans: set[str] = field(default_factory=set)
+    #: When the last charge on it is due in arrears; None: it is there once it is due.
+    due: date | None = None
 
 
 Lines = dict[Key, Line]

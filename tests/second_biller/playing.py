@@ -207,7 +207,7 @@ class Player(Issuer):
 
     def do_commitment(self, code: str) -> Thing:
         root = self.world.root_of(str(self.world.get("commitments", code)["account"]))
-        return commitment_state(self.world, str(code), self.settled(root, self.clock, True))
+        return commitment_state(self.world, str(code), self.settled(root, self.through(root, self.clock), True))
 
 
 def play(scenario: Thing) -> list[StepResult]:
