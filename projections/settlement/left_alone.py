@@ -49,11 +49,11 @@ def _not_due(due: _Due, billed: _Billed, through: date) -> dict[LineKey, list[Li
 
 
 def _charge_of(key: LineKey) -> LineKey:
-    """What the lines of a charge have in common with its overage and draws. Accounts may share a line of draws (rules
-    7.3), so they are not told apart.
+    """The key that a charge's lines share with its overage and draws, with the charge's type as what it pays. Accounts
+    may share a line of draws (rules 7.3), so they are not told apart.
     """
-    line_type = "USAGE" if LINES[key.type].overage else key.pays or key.type
-    return key._replace(type=line_type, owner_id="", agreement_id="", pays="")
+    charge_type = "USAGE" if LINES[key.type].overage else key.pays or key.type
+    return key._replace(type="USAGE", owner_id="", agreement_id="", pays=charge_type)
 
 
 def _owes_less(due: _Due, billed: _Billed, keys: Iterable[LineKey]) -> bool:
