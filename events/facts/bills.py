@@ -29,6 +29,16 @@ LineType = Literal[
 BillingFrequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"]
 
 
+class OtherEnd(FactModel):
+    """A part of a line's amount that is for another period: from the line's start to another end.
+
+    It takes back what was billed for the line's key while the period ended on that day.
+    """
+
+    period_end: date
+    amount: Number
+
+
 class BillLine(FactModel):
     """A difference: what is due for the line's key up to now, less what earlier bills charged for it.
 
@@ -70,6 +80,9 @@ class BillLine(FactModel):
     balance_id: str | None = None
     #: On a draw: the type of the charge it pays. Before version 2 of the fact, given only for usage.
     charge_type: LineType | None = None
+    #: The parts of the amount that are for other ends of the period (rules 13.1). The rest, without any all of it, is
+    #: for the period of the line.
+    other_ends: tuple[OtherEnd, ...] | None = None
     accounting_product_id: str | None = None
 
 

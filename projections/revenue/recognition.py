@@ -43,16 +43,32 @@ def parts_of(line: BillLine, currency: str) -> list[MonthPart]:
     """The line's amount by month, oldest first; the parts that are not 0 sum to it (rules 13.1). A prepayment has no
     parts: it belongs to no month before it is drawn.
     """
-    if not line.amount or recognition_of(line) == "PREPAYMENT":
+    if recognition_of(line) == "PREPAYMENT":
         return []
-    first, last = line.period_start, max(line.period_start, line.period_end - ONE_DAY)
+    if not line.other_ends:
+        return _parts_until(line, line.period_end, line.amount, currency)
+    rest, months = line.amount, dict[date, MonthPart]()
+    for other in line.other_ends:
+        rest = EXACT.subtract(rest, other.amount)
+    for end, amount in [(line.period_end, rest), *((other.period_end, other.amount) for other in line.other_ends)]:
+        for part in _parts_until(line, end, amount, currency):
+            known = months.get(part.month, part._replace(amount=Decimal(0)))
+            months[part.month] = MonthPart(part.month, max(part.day, known.day), EXACT.add(part.amount, known.amount))
+    return [months[month] for month in sorted(months) if months[month].amount]
+
+
+def _parts_until(line: BillLine, end: date, amount: Decimal, currency: str) -> list[MonthPart]:
+    """An amount by month, from the line's start until this end of its period."""
+    if not amount:
+        return []
+    first, last = line.period_start, max(line.period_start, end - ONE_DAY)
     days = [last] if line.true_up else list(_last_days(first, last))
     if len(days) == 1:
-        return [MonthPart(_month(days[0]), days[0], line.amount)]
+        return [MonthPart(_month(days[0]), days[0], amount)]
     digits = minor_digits(currency)
     starts = [first, *(_month(day) for day in days[1:])]
     weights = [Fraction((day - start).days + 1) for start, day in zip(starts, days, strict=True)]
-    shares = divide(int(EXACT.scaleb(line.amount, digits)), weights)
+    shares = divide(int(EXACT.scaleb(amount, digits)), weights)
     return [
         MonthPart(_month(day), day, EXACT.scaleb(Decimal(share), -digits))
         for day, share in zip(days, shares, strict=True)

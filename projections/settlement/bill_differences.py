@@ -1,6 +1,6 @@
 """Bills as differences: what is due for a key up to now, less what earlier bills charged for it (rules 8.1 to 8.4)."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from events.decimals import EXACT
-from events.facts.bills import BillIssued, Positions
+from events.facts.bills import BillIssued, OtherEnd, Positions
 from projections.aggregates import shown
 from projections.rating.terms import AccountTerms
 from projections.settlement.billed import Billed, BilledLine, LineKey, PendingBill
@@ -21,6 +21,7 @@ from projections.settlement.drafts import (
 )
 from projections.settlement.family import Family, FamilyTerms
 from projections.settlement.given_back import given_back_wording
+from projections.settlement.left_alone import left_alone
 from projections.settlement.lines import DueLine
 from projections.settlement.reading_order import reading_order_of
 from projections.settlement.settle import settle, settled
@@ -42,22 +43,30 @@ def draft_bills(
     arrived, also of billing periods that are not over (rules 8.15); pending bills then stay unchanged.
     """
     accounts = [account for account in family.terms.accounts if account_id in (None, account)]
-    #: By the day that they are for: most accounts share one.
-    settlements: dict[Any, Settlement] = {}
+    #: By the day that they are for: most accounts share one. With each the keys that it leaves alone.
+    settlements: dict[Any, tuple[Settlement, Set[LineKey]]] = {}
     drafts: list[DraftBill] = []
     for account in accounts:
         through = family.billed.bill_date(account, date)
         if through not in settlements:
-            settlements[through] = _settled_for(family, through, accrued, kept)
+            settlement = _settled_for(family, through, accrued, kept)
+            between = settlement.kept.accrued and not accrued
+            left = left_alone(settlement.lines, family.billed.by_key, through) if between else frozenset[LineKey]()
+            settlements[through] = settlement, left
         pending = None if accrued else family.billed.pending_of(account)
-        drafts.extend(_drafts(settlements[through], account, family.billed, pending, ahead=accrued))
+        drafts.extend(_drafts(*settlements[through], account, family.billed, pending, ahead=accrued))
     return drafts
 
 
 def draft_again(family: Family, bill: BillIssued) -> DraftBill | None:
     """The draft of an issued bill, from its family as of the bill's positions; None: nothing was due."""
     drafts = draft_bills(family, date=bill.bill_date, account_id=bill.account_id, accrued=_is_accrued(bill))
-    return next((draft for draft in drafts if draft.currency == bill.currency), None)
+    draft = next((draft for draft in drafts if draft.currency == bill.currency), None)
+    if draft is None or any(line.other_ends for line in bill.lines):
+        return draft
+    # It may have been issued before lines had other ends.
+    lines = (replace(line, wording={**line.wording, "other_ends": None}) for line in draft.lines)
+    return replace(draft, lines=tuple(lines))
 
 
 def settled_again(family: Family, bill: BillIssued) -> Settlement:
@@ -87,14 +96,15 @@ def unbilled_of(settlement: Settlement, account_id: str | None = None) -> list[D
     """The charges in a settlement of all arrived usage that no bill has yet: of one account, or of all."""
     accounts = [account_id] if account_id else list(settlement.terms.accounts)
     earlier = settlement.family.billed
-    return [draft for account in accounts for draft in _drafts(settlement, account, earlier, ahead=True)]
+    return [draft for account in accounts for draft in _drafts(settlement, frozenset(), account, earlier, ahead=True)]
 
 
 def unbilled_by(settlement: Settlement, account_id: str) -> list[DraftBill]:
     """All settled charges that no bill dated by the settlement's day has charged (rules 8.16)."""
     billed, day = settlement.family.billed, settlement.through
     is_latest = billed.through(day) == day  # usually true, and then no bills are folded again
-    return list(_drafts(settlement, account_id, billed if is_latest else billed.dated_by(day), ahead=True))
+    earlier = billed if is_latest else billed.dated_by(day)
+    return list(_drafts(settlement, frozenset(), account_id, earlier, ahead=True))
 
 
 def issue(
@@ -134,6 +144,7 @@ def issue(
 
 def _drafts(
     settlement: Settlement,
+    left: Set[LineKey],
     account_id: str,
     earlier: Billed,
     pending: Mapping[str, PendingBill] | None = None,
@@ -142,10 +153,11 @@ def _drafts(
 ) -> Iterable[DraftBill]:
     """One draft for each currency with differences to the account's earlier bills, or with memos on a pending bill.
 
-    Unless `ahead`, charges that are not due yet are left out; what bills already charged for them stays charged.
+    `left` are keys that stay as they were billed. `ahead`: usage is charged that is not due yet.
     """
     account, opened = settlement.terms.accounts[account_id], pending or {}
-    keys = _keys_of(settlement, account_id, earlier, ahead=ahead)
+    every = (key for keys in (settlement.lines, earlier.by_key) for key in keys if key.account_id == account_id)
+    keys = set(every) - left
     reading_order = reading_order_of(settlement)
     for currency in sorted({key.currency for key in keys} | opened.keys()):
         of_currency = [key for key in keys if key.currency == currency]
@@ -157,15 +169,6 @@ def _drafts(
             yield _bill(settlement, account, currency, lines, memos, pending_bill, until)
 
 
-def _keys_of(settlement: Settlement, account_id: str, earlier: Billed, *, ahead: bool) -> set[LineKey]:
-    """The keys that the account's bill may have a line of: of what is due, and of what was billed."""
-    due = settlement.lines
-    keys = {key for keys in (due, earlier.by_key) for key in keys if key.account_id == account_id}
-    if ahead or not settlement.kept.accrued:
-        return keys
-    return {key for key in keys if key not in due or is_due_line(due[key], settlement.through)}
-
-
 def _differences(settlement: Settlement, keys: Iterable[LineKey], earlier: Billed) -> Iterator[DraftLine]:
     """A line for each of the keys whose amount or quantity is not what was billed."""
     due, billed = settlement.lines, earlier.by_key
@@ -173,11 +176,6 @@ def _differences(settlement: Settlement, keys: Iterable[LineKey], earlier: Bille
         line = _difference(settlement.terms, key, due.get(key), billed.get(key))
         if line is not None:
             yield line
-
-
-def is_due_line(line: DueLine, through: date) -> bool:
-    """Whether everything on the line is due in arrears."""
-    return line.due is None or line.due <= through
 
 
 def _accrued_until(settlement: Settlement, keys: Iterable[LineKey]) -> date:
@@ -200,7 +198,16 @@ def _difference(terms: FamilyTerms, key: LineKey, due: DueLine | None, billed: B
     else:
         assert billed is not None
         wording = given_back_wording(terms, key, billed.last)
+    if billed is not None:
+        wording["other_ends"] = _other_ends(billed, wording["period_end"])
     return DraftLine(key, 0, amount, quantity, units, wording)
+
+
+def _other_ends(billed: BilledLine, end: date) -> tuple[OtherEnd, ...] | None:
+    """What takes back the amounts that were billed while the period had another end than this one."""
+    with localcontext(EXACT):
+        others = sorted((other, amount) for other, amount in billed.by_end().items() if amount and other != end)
+        return tuple(OtherEnd(period_end=other, amount=-amount) for other, amount in others) or None
 
 
 def _bill(

@@ -4,7 +4,7 @@
 A pending bill is opened but not issued. Its lines are derived on every read; only its memos are stored.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, localcontext
@@ -85,6 +85,22 @@ class BilledLine:
     quantity: Decimal
     units: Decimal
     last: BillLine
+    #: By end of the period, the parts of the amount that are for another one than the last line's; none is 0.
+    other_ends: Mapping[date, Decimal]
+
+    def by_end(self) -> dict[date, Decimal]:
+        """The amount by the end of the period for which it was billed."""
+        return {**self.other_ends, self.last.period_end: self.amount - sum(self.other_ends.values())}
+
+
+def _other_ends(before: BilledLine | None, line: BillLine) -> Mapping[date, Decimal]:
+    """What was billed for other ends of the period than this line's, with the parts that this line has of them."""
+    if line.other_ends is None and (before is None or before.last.period_end == line.period_end):
+        return before.other_ends if before else {}
+    ends = before.by_end() if before else {}
+    for part in line.other_ends or ():
+        ends[part.period_end] = part.amount + ends.get(part.period_end, Decimal(0))
+    return {end: amount for end, amount in ends.items() if amount and end != line.period_end}
 
 
 @dataclass(slots=True)
@@ -214,6 +230,7 @@ class Billed:
                     line.quantity + (before.quantity if before else 0),
                     line.units + (before.units if before else 0),
                     line,
+                    _other_ends(before, line),
                 )
 
     def _void(self, bill_id: str) -> None:

@@ -15,7 +15,7 @@ from projections.settlement.family import FamilyTerms
 
 def given_back_wording(terms: FamilyTerms, key: LineKey, last: BillLine) -> dict[str, Any]:
     """The wording of a line whose key owes nothing any more: as it was billed last, with the period as it now is."""
-    wording = last.model_dump(exclude={"id", "number", "amount", "quantity", "units"}, by_alias=False)
+    wording = last.model_dump(exclude={"id", "number", "amount", "quantity", "units", "other_ends"}, by_alias=False)
     end = _current_end(terms, key, last)
     return wording if end is None else wording | {"period_end": end}
 

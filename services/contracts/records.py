@@ -123,6 +123,7 @@ def _usage() -> dict[str, Any]:
 
 def _line_item() -> dict[str, Any]:
     line = BillLine.model_json_schema(mode="serialization", schema_generator=PresentSchema, ref_template=SCHEMAS)
+    del line["$defs"]  # the types in a line are among those of facts
     _, made = msgspec.json.schema_components([BillMembers])
     bill = made["BillMembers"]
     return line | {

@@ -8,11 +8,11 @@ from .money import show, show_number
 from .settlement import Held
 
 
-def difference(due: Due, billed: Lines, account: str) -> Lines:
+def difference(due: Due, billed: Lines, account: str, left: set[Key]) -> Lines:
     """One net line per key of the account's bills; it is written when its amount or its quantity differs from what was
-    billed. `due` is what is due on all bills of the family."""
+    billed. `due` is what is due on all bills of the family, `left` what stays as it was billed."""
     net: Lines = {}
-    for key in sorted(key for key in {*due.lines, *billed} if key.bill_account == account):
+    for key in sorted(key for key in {*due.lines, *billed} if key.bill_account == account and key not in left):
         was, now = billed.get(key, Line(key.start)), due.lines.get(key)
         if now is None or (key.plan and not now.amount and not now.quantity):
             now = given_back(due, was, now, key)

@@ -19,7 +19,7 @@ def differences(step: Thing, result: StepResult) -> list[str]:
     expected = step["expect"]
     if isinstance(expected, dict):
         return fields_that_differ(expected, result.result)
-    return bills_that_differ(expected or [], result.result)
+    return (acts_that_differ if result.kind == "automatic" else bills_that_differ)(expected or [], result.result)
 
 
 def same(expected: Any, actual: Any) -> bool:
@@ -39,6 +39,10 @@ def same(expected: Any, actual: Any) -> bool:
 
 def fields_that_differ(expected: Thing, actual: Thing) -> list[str]:
     return [f"{n}: expected {v}, got {actual.get(n)}" for n, v in expected.items() if not same(v, actual.get(n))]
+
+
+def acts_that_differ(expected: list[Thing], acts: list[Thing]) -> list[str]:
+    return [] if same(expected, acts) else [f"{expected} expected of the rule, got {acts}"]
 
 
 def bills_that_differ(expected: list[Thing], bills: list[Thing]) -> list[str]:

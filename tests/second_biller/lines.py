@@ -41,6 +41,8 @@ class Line:
     extra: dict[str, Any] = field(default_factory=dict)
     #: The account plans whose charges are on it, those of 0 too.
     account_plans: set[str] = field(default_factory=set)
+    #: When the last charge on it is due in arrears; None: it is there once it is due.
+    due: date | None = None
 
 
 Lines = dict[Key, Line]
@@ -69,9 +71,11 @@ class Lander:
 
     def put(
         self, key: Key, end: date, amount: Fraction, quantity: Fraction | None, account_plan: Thing | None = None,
-        **extra: Any,
+        due: date | None = None, **extra: Any,
     ) -> None:  # fmt: skip
         line = self.lines.setdefault(key, Line(end))
+        if due and (amount or quantity):
+            line.due = max(due, line.due or due)
         line.account_plans |= {str(account_plan["code"])} if account_plan else set()
         if amount or quantity:
             line.end = max(line.end, end) if line.amount or line.quantity else end
@@ -86,7 +90,7 @@ class Lander:
     ) -> None:  # fmt: skip
         """A line of a charge: where the mode of the account plan that rates it says."""
         key = self.key_of(charge, kind, holder)
-        self.put(key, charge.end, amount, quantity, charge.account_plan, **extra)
+        self.put(key, charge.end, amount, quantity, charge.account_plan, charge.due, **extra)
 
     def key_of(self, charge: Charge, kind: str, holder: str) -> Key:
         bill, account = self.place(charge.account, charge.account_plan.get("childBillingMode"), True)
@@ -101,7 +105,7 @@ class Lander:
         if key.bill_account == root and not owner.is_balance:
             key = key._replace(account=root if mode == "PARENT_SUMMARY" else charge.account)
         named = {kind.lower(): owner.code, "description": owner.thing.get("commitmentUsageDescription")}
-        self.put(key, charge.end, -amount, None, charge.account_plan, **named)
+        self.put(key, charge.end, -amount, None, charge.account_plan, charge.due, **named)
 
 
 def due_lines(world: World, settled: Settlement) -> Due:
@@ -127,7 +131,7 @@ def due_lines(world: World, settled: Settlement) -> Due:
         kind = "COUNTER_ADJUSTMENT_CREDIT" if credit.rank == 0 else "USAGE_CREDIT"
         bill, account = lander.place(credit.account, credit.account_plan.get("childBillingMode"), True)
         key = Key(bill, credit.currency, kind, account, credit.product, credit.plan, credit.item, credit.start, "")
-        lander.put(key, credit.end, credit.line_amount, None, credit.account_plan)
+        lander.put(key, credit.end, credit.line_amount, None, credit.account_plan, credit.due)
     fee_lines(world, lander, settled)
     return Due(lander.lines, settled.ends)
 

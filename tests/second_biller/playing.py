@@ -1,12 +1,12 @@
 """Playing a scenario step by step."""
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
+from .ahead import Thresholds
 from .commitment_grids import fixed_anew, fixed_grid
-from .differences import add_billed, difference, shown_bills
-from .lines import Due, Lines, due_lines
+from .differences import shown_bills
+from .issuing import Issuer
 from .rates import Record
 from .reading import Thing, absent, day, flag
 from .refusals import (
@@ -23,12 +23,11 @@ from .refusals import (
 from .schedules import TERM, day_after
 from .schedules import changed as retold
 from .sent_usage import Persons, Sent, amend, content, times_of, void
-from .settlement import Settlement, settle
 from .states import commitment_state
 from .world import KINDS, SINGULAR, Unknown, World
 
 #: Steps that tell nothing that a settlement rests on.
-ASKED = {"bill", "preview", "unbilled", "commitment", "account", "approve"}
+ASKED = {"bill", "preview", "unbilled", "commitment", "account", "approve", "automatic"}
 
 
 @dataclass
@@ -39,25 +38,24 @@ class StepResult:
     error: str | None = None
 
 
-class Player:
+class Player(Issuer):
     def __init__(self, scenario: Thing) -> None:
-        self.world = World(scenario)
+        super().__init__(World(scenario))
         for kind in [k for k in scenario if k in KINDS]:
             for body in scenario[kind] or []:
                 self.tell(kind, body)
-        self.billed: Lines = {}
-        self.latest: dict[str, date] = {}
         self.clock = self.world.earliest
-        #: Of what has been told, until more is.
-        self.settlements: dict[tuple[str, date, bool], Settlement] = {}
-        self.due: dict[tuple[str, date, bool], Due] = {}
         self.sent: Sent = {}
         self.persons = Persons(scenario)
+        self.thresholds = Thresholds(scenario)
 
     def do(self, kind: str, body: Any) -> Any:
         if kind not in ASKED:
             self.settlements, self.due = {}, {}
-        return getattr(self, f"do_{kind.lower()}")(body)
+        self.thresholds.reach(kind, body)
+        result = getattr(self, f"do_{kind.lower()}")(body)
+        self.thresholds.follow(self)
+        return result
 
     def tell(self, kind: str, body: Thing) -> None:
         self.world.add(kind, body)
@@ -194,10 +192,12 @@ class Player:
         made = {account: self.bill_of(account, at, False) for account in wanted}
         for account, net in made.items():
             if net:
-                add_billed(self.billed, net)
-                self.latest[account] = max(at, self.latest.get(account, at))
+                self.issue(account, at, net)
                 shown += shown_bills(account, net)
         return shown
+
+    def do_automatic(self, body: Thing) -> list[Thing]:
+        return list(self.thresholds.acts[str(body["rule"])])
 
     def do_preview(self, body: Thing) -> list[Thing]:
         return shown_bills(str(body["account"]), self.bill_of(str(body["account"]), day(body["date"]), False))
@@ -207,21 +207,7 @@ class Player:
 
     def do_commitment(self, code: str) -> Thing:
         root = self.world.root_of(str(self.world.get("commitments", code)["account"]))
-        return commitment_state(self.world, str(code), self.settled(root, self.clock, True))
-
-    def bill_of(self, account: str, at: date, all_usage: bool) -> Lines:
-        """The family is settled; the account's lines are what is due less what was billed."""
-        at = max(at, self.latest.get(account, at))
-        asked = (self.world.root_of(account), at, all_usage)
-        if asked not in self.due:
-            self.due[asked] = due_lines(self.world, self.settled(*asked))
-        return difference(self.due[asked], self.billed, account)
-
-    def settled(self, root: str, at: date, all_usage: bool) -> Settlement:
-        asked = (root, at, all_usage)
-        if asked not in self.settlements:
-            self.settlements[asked] = settle(self.world, root, at, all_usage)
-        return self.settlements[asked]
+        return commitment_state(self.world, str(code), self.settled(root, self.through(root, self.clock), True))
 
 
 def play(scenario: Thing) -> list[StepResult]:

@@ -1,4 +1,6 @@
-"""Bills ahead of their period's end: what they charge is charged once and not given back on the way (rules 8.15)."""
+"""Bills ahead of their period's end: what they charge is charged once, and never drawn from more than there is (rules
+8.15).
+"""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from events.facts.bills import BillVoided
 from projections.settlement import draft_again, draft_bills, issue, settle
 from services.simulate.memory_player import MemoryPlayer
+from services.simulate.player import UsageRecord
 from tests.settlement.playing import accounts_of, family_of, play_terms
 from tests.settlement.stories import DAYS, Random, days, families, usage
 from tests.settlement.test_laws import END
@@ -53,6 +56,54 @@ def test_bills_ahead_add_up_to_what_one_bill_would_have_been(data: st.DataObject
     }
     assert {key: billed.amount for key, billed in account_family.billed.by_key.items() if billed.amount} == due
     assert draft_bills(account_family, date=END) == []
+
+
+def drawn_by(player: MemoryPlayer) -> dict[str, Decimal]:
+    """What the issued bills draw of each commitment and balance."""
+    drawn: dict[str, Decimal] = {}
+    for key, line in family_of(player).billed.by_key.items():
+        if key.pays:
+            drawn[key.agreement_id] = drawn.get(key.agreement_id, Decimal(0)) - line.amount
+    return drawn
+
+
+def assert_no_more_is_drawn(player: MemoryPlayer, day: date) -> None:
+    """The bills draw at most what all usage does, and that at most what was paid in."""
+    account_family = family_of(player)
+    there = {fund.id: fund.rounding.decimal(fund.paid_in.most) for fund in account_family.terms.funds}
+    states = settle(account_family, through=day, accrued=True).states()
+    for id, amount in drawn_by(player).items():
+        assert amount <= states[id].drawn <= there[id]
+
+
+@laws
+@given(st.data(), families(), st.booleans())
+def test_bills_never_draw_more_than_there_is(data: st.DataObject, family: Random, one_bill: bool) -> None:
+    """After every bill of a family with one account to bill; where children have their own, once all were billed."""
+    plans = [plan for account in family.lists["accounts"] for plan in account.get("plans", ())]
+    for plan in plans if one_bill else ():
+        plan["childBillingMode"] = "PARENT_BREAKDOWN"
+    player = play_terms(family)
+    sent: list[UsageRecord] = []
+    for _ in range(5):
+        for record in data.draw(st.lists(usage(accounts_of(family)), max_size=5)):
+            player.usage(record)
+            sent.append(record)
+        for record in data.draw(st.lists(st.sampled_from(sent), max_size=2, unique_by=id)) if sent else ():
+            sent.remove(record)
+            player.void(record.account, record.uid)
+        day = family_of(player).billed.through(data.draw(days(0, DAYS)))
+        if data.draw(st.booleans()):
+            bill_ahead(player, data.draw(st.sampled_from([None, *accounts_of(family)])), day)
+            if one_bill:
+                assert_no_more_is_drawn(player, day)
+        player.bill(day, None)
+        assert_no_more_is_drawn(player, day)
+    player.bill(END, None)
+    account_family = family_of(player)
+    due = {key: line.money for key, line in settle(account_family, through=END, accrued=False).lines.items()}
+    billed = account_family.billed.by_key
+    assert all(due.get(key, 0) == (billed[key].amount if key in billed else 0) for key in {*due, *billed})
 
 
 @laws
