@@ -55,7 +55,9 @@ class Importing:
         self.sent = self.wrong = 0
 
     def run(self, parts: Iterable[Request | Wrong]) -> None:
-        """Send all requests in turn, printing wrong rows. Raises: ImportStoppedError, ImportRefusedError."""
+        """Send all requests in turn, printing wrong rows. Raises: ImportStoppedError, ImportRefusedError; errors of
+        `Position.reach`.
+        """
         for part in parts:
             if isinstance(part, Wrong):
                 self._tell(part)
@@ -98,7 +100,7 @@ def import_file(
     )
     auth = SignedIn(credentials(load_settings()))
     size = size_of(file)
-    position = Position(file, size.digest, organization)
+    position = Position(file, size.digest, organization, url.rstrip("/"))
     if not from_start:
         position.go_on()
     console = Console(stderr=True)
