@@ -1,12 +1,15 @@
-"""A file that is written whole: what stands there before, meanwhile, and when it cannot be written."""
+"""A file that is written whole: what stands there before, meanwhile, and when it cannot be written; and what a command
+says then."""
 
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from services.run import cli
 from services.whole_file import write_whole
 
 
@@ -51,3 +54,32 @@ def test_a_pipe_is_written_to_as_it_is(tmp_path: Path) -> None:
         assert os.read(reading, 10) == b"new" and stat.S_ISFIFO(pipe.stat().st_mode)
     finally:
         os.close(reading)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "trueup: No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "/there"), "trueup: Permission denied: /there"),
+    ],
+)
+def test_a_file_that_cannot_be_used_ends_a_command_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
+    monkeypatch.setattr(cli, "trueup", raising(error))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == said
+
+
+def test_what_no_file_explains_is_a_bug_and_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "trueup", raising(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")))
+    with pytest.raises(ConnectionResetError):
+        cli.main()
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(**_: object) -> None:
+        raise error
+
+    return fail
