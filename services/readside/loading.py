@@ -50,8 +50,8 @@ SELECT EXISTS (SELECT FROM facts WHERE partition = $1) OR EXISTS (SELECT FROM se
 
 
 class LostPositionsError(Worded, ExpectedFailure):
-    """the read models have rows of partition {partition} and have lost how far it was folded: folded once more on top of
-    them, all of it would count twice. Run `trueup replay`, which makes them anew
+    """the read models have rows of partition {partition} and have lost how far it was folded: folded on top of them, it
+    would count twice. Run `trueup replay`, which makes them anew
     """
 
 

@@ -190,7 +190,7 @@ def told_endpoints(settings: Settings) -> Endpoints:
 
 def _running(settings: Settings) -> dict[str, str]:
     """The addresses that a stack running in this home has written down; empty if none runs."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return dict(json.loads(_addresses(settings.home.expanduser().absolute()).read_text()))
     return {}
 
