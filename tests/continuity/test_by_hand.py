@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from services.postgres import connected, open_postgres
+from services.readside.loading import LostPositionsError
 from services.rebuild import rebuild
 from services.store.generations import NotMigratedError
 from services.store.lost_rows import LostRowsError
@@ -55,7 +56,7 @@ async def before(home: Home, wire: Wire) -> AsyncIterator[dict[str, Any]]:
 
 async def rows(home: Home) -> dict[str, Any]:
     async with connected(home.database_url) as connection:
-        tables = ("events", "entities", "invoice_numbers", "topics", "past_generations")
+        tables = ("events", "entities", "invoice_numbers")
         held = {table: await connection.fetchval(_ROWS.format(table)) for table in tables}
         held["generations"] = await connection.fetchval(
             "SELECT array_agg(generation ORDER BY 1) FROM store.generations"
@@ -95,6 +96,30 @@ async def test_the_relays_row_is_missed_by_name_and_found_in_the_log(home: Home,
 async def test_read_models_whose_name_is_gone_are_filled_again(home: Home, before: dict[str, Any]) -> None:
     await by_hand(home, "DELETE FROM store.live_schema")
     status, said = await home.trueup("migrate")
+    assert status == 0, said
+
+
+async def read_models_by_hand(home: Home, statement: str) -> None:
+    async with connected(home.database_url) as connection:
+        schema = await connection.fetchval("SELECT name FROM store.live_schema")
+    await by_hand(home, statement.format(schema))
+
+
+async def test_read_models_that_have_lost_how_far_they_are_are_not_folded_on_top(
+    home: Home, before: dict[str, Any]
+) -> None:
+    await read_models_by_hand(home, "DELETE FROM {}.positions")
+    await home.start("projector")
+    assert isinstance(await home.ended("projector"), LostPositionsError)
+    status, said = await home.trueup("replay")
+    assert status == 0, said
+
+
+async def test_ids_that_are_gone_fail_the_audit(home: Home, before: dict[str, Any]) -> None:
+    await read_models_by_hand(home, "DELETE FROM {}.seen_ids")
+    status, said = await home.trueup("audit")
+    assert status == 1 and "first difference: seen_ids of partition" in said, said
+    status, said = await home.trueup("replay")
     assert status == 0, said
 
 
@@ -138,11 +163,11 @@ async def test_a_rebuild_of_an_empty_database_may_be_killed_while_it_reads_the_l
     await home.lose_postgres()
 
     async def killed(*_: object) -> None:
-        raise KeyboardInterrupt
+        raise InterruptedError
 
     monkeypatch.setattr(rebuild, "scan", killed)
     async with open_postgres(home.database_url) as postgres:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(InterruptedError):
             await rebuild.rebuild_store(postgres, home.cluster, record_bytes=home.settings.max_record_bytes)
     status, said = await home.trueup("rebuild-store")
     assert status == 0 and "events added to the store" in said, said
