@@ -11,7 +11,6 @@ from services.readside.loading import LostPositionsError
 from services.rebuild import rebuild
 from services.store.generations import NotMigratedError
 from services.store.lost_rows import LostRowsError
-from tests.api_client import CONFIG
 from tests.continuity.home import Home
 from tests.system.story import ACCOUNTS, Wire, publish, set_up
 
@@ -47,7 +46,8 @@ async def before(home: Home, wire: Wire) -> AsyncIterator[dict[str, Any]]:
     await home.start()
     for code in ACCOUNTS:
         assert (await wire.do("GET", f"accounts?codes={code}"))["data"][0]["code"] == code
-    await wire.do("PUT", "organizationconfig", CONFIG | {"billPrefix": "N-"})
+    code = f"product-{len(held['events'])}"
+    await wire.make("products", code, code=code, name=code)
     await home.settled()
     assert await home.stop() == []
     status, said = await home.trueup("audit")
@@ -59,7 +59,7 @@ async def rows(home: Home) -> dict[str, Any]:
         tables = ("events", "entities", "invoice_numbers")
         held = {table: await connection.fetchval(_ROWS.format(table)) for table in tables}
         held["generations"] = await connection.fetchval(
-            "SELECT array_agg(generation ORDER BY 1) FROM store.generations"
+            "SELECT array_agg(generation ORDER BY part) FROM store.generations"
         )
         return held
 

@@ -115,7 +115,8 @@ async def test_what_cannot_start_any_more_ends_it_by_name(home: Path) -> None:
 async def failed(home: Path | str) -> str:
     """What one says that cannot start."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.run.cli", "up", "--port", "0", env=os.environ | {"TRUEUP_HOME": str(home)},
+        sys.executable, "-m", "services.run.cli", "up", "--port", "0",
+        env=os.environ | {"TRUEUP_HOME": str(home), "TRUEUP_PARTITIONS": str(PARTITIONS)},
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(PATIENCE_S):
