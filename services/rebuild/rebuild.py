@@ -50,7 +50,7 @@ SELECT NOT EXISTS (SELECT FROM store.events) AND NOT EXISTS (SELECT FROM store.r
 
 
 class RelayRunsError(Worded, ExpectedFailure):
-    """a relay is at work, so store and log agree; to rebuild all the same, stop Trueup first"""
+    """a relay is at work, so store and log go on from each other; to rebuild all the same, stop Trueup first"""
 
 
 @dataclass(frozen=True, slots=True)
