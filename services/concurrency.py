@@ -154,6 +154,16 @@ async def cancel_all(tasks: "Iterable[asyncio.Future[Any]]") -> None:
     await asyncio.gather(*listed, return_exceptions=True)
 
 
+@asynccontextmanager
+async def all_or_none(coroutines: Iterable[Coroutine[Any, Any, T]]) -> AsyncIterator[list[asyncio.Task[T]]]:
+    """Run the coroutines as tasks during the block; those that have not ended at its end are cancelled."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        yield tasks
+    finally:
+        await cancel_all(tasks)
+
+
 def heed_cancellation() -> None:
     """For a task that is told only once, after what may lose a cancellation. Raises: CancelledError, if one was."""
     task = asyncio.current_task()

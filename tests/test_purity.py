@@ -39,7 +39,7 @@ def only(*acting: str) -> Acting:
 
 #: Every module of services is pure but these, which act: by themselves, or through one that they import.
 ACTING = {
-    "": only("concurrency", "outage", "shared_answers", "side_by_side"),
+    "": only("concurrency", "outage", "shared_answers", "side_by_side", "whole_file"),
     "access": all_but("denials", "scopes"),
     "alerts": all_but("matching"),
     "api": all_but(

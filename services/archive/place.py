@@ -11,6 +11,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from services.archive.defects import PlaceAwayError, PlaceError
+from services.whole_file import sync_folder
 
 _PART = ".part"
 
@@ -65,19 +66,19 @@ class FilePlace:
             file = self._fs.open(begun, "wb")
         try:
             yield Draft(file, lambda: self._errors(path, "written"))
-        except BaseException:
-            with suppress(Exception):  # the first error is the one to report
+            with self._errors(path, "written"):
+                if self._is_local:  # a power cut must not leave the new name with empty content
+                    file.flush()
+                    os.fsync(file.fileno())
                 file.close()
-                self._fs.rm_file(begun)
+                self._fs.mv(begun, full)
+                if self._is_local:  # nor bring the old file back once files that only it names are removed
+                    sync_folder(os.path.dirname(full))
+        except BaseException:
+            for leave in (file.close, lambda: self._fs.rm_file(begun)):
+                with suppress(Exception):  # the first error is the one to report
+                    leave()
             raise
-        with self._errors(path, "written"):
-            if self._is_local:  # a power cut must not leave the new name with empty content
-                file.flush()
-                os.fsync(file.fileno())
-            file.close()
-            self._fs.mv(begun, full)
-            if self._is_local:  # nor bring the old file back once files that only it names are removed
-                _sync_folder(os.path.dirname(full))
 
     def reading(self, path: str) -> IO[bytes] | None:
         """The open file, for the caller to read and close; None if there is no such file."""
@@ -143,13 +144,4 @@ def _make_folder(folder: str) -> None:
         return
     _make_folder(above)
     os.makedirs(folder, exist_ok=True)
-    _sync_folder(above)
-
-
-def _sync_folder(folder: str) -> None:
-    """Make the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(above)

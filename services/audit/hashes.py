@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from events.topics import EVENTS
 from projections.readmodels.registry import ALL
+from projections.readmodels.seen_ids import WINDOW
 
 LEFT_OUT = {"epoch"}
 #: Tables whose rows are left out while they are older than the balances, by root ($1): they reflect an earlier part of
@@ -22,7 +24,8 @@ _COLUMNS = """
 SELECT column_name, data_type FROM information_schema.columns
 WHERE table_schema = $1 AND table_name = $2 AND column_name NOT LIKE '%\\_at\\_wall' ORDER BY ordinal_position
 """
-_SEEN = "SELECT digests FROM {schema}.seen_ids WHERE partition = $1 ORDER BY first_offset"
+_SEEN = "SELECT newest_arrival, digests FROM {schema}.seen_ids WHERE partition = $1 ORDER BY first_offset"
+_LOG_TIME = f"SELECT log_time FROM {{schema}}.positions WHERE topic = '{EVENTS}' AND partition = $1"
 _HASHES = """
 SELECT key, encode(sha256(convert_to(string_agg(hash, '' ORDER BY hash COLLATE "C"), 'UTF8')), 'hex') AS hash
 FROM (
@@ -162,12 +165,18 @@ def _words(row: dict[str, Any] | None, other: dict[str, Any] | None) -> str:
 
 
 async def _same_ids(sides: dict[str, Any], partition: int) -> bool:
-    """Whether both schemas hold the same ids in the same order. Ids older than the window may be missing on either
-    side, so only the newest are compared.
+    """Whether both schemas hold the same ids in the same order. Only ids older than the window may be missing on
+    either side, and those that were packed into a row with such.
     """
-    digests = []
+    found = []
     for schema, connection in sides.items():
         rows = await connection.fetch(_SEEN.format(schema=schema), partition)
-        digests.append(b"".join(bytes(row["digests"]) for row in rows))
-    shorter, longer = sorted(digests, key=len)
+        log_time = await connection.fetchval(_LOG_TIME.format(schema=schema), partition)
+        found.append((b"".join(bytes(row["digests"]) for row in rows), rows, log_time))
+    (shorter, _, _), (longer, rows, log_time) = sorted(found, key=lambda side: len(side[0]))
+    missing = len(longer) - len(shorter)
+    for row in rows:
+        missing -= len(row["digests"])
+        if missing >= 0 and (log_time is None or row["newest_arrival"] >= log_time - WINDOW):
+            return False
     return longer.endswith(shorter)

@@ -25,7 +25,8 @@ from services.run.logs import configure_logs
 from services.run.printing import make_console, show
 from services.run.process import environment_of
 from services.run.settings import load_settings
-from services.run.up import System, running_system, until_asked_to_stop
+from services.run.stack.supervise import until_asked_to_stop
+from services.run.up import System, running_system
 
 #: The trace is published in this many parts, with a look at the balances after each.
 PARTS = 24

@@ -1,12 +1,12 @@
 """The source of a process's operator's key: the settings, else the home with the database."""
 
-import os
 import secrets
 from pathlib import Path
 
 from services.failures import ExpectedFailure, Worded
 from services.personal.keyring import Keyring
 from services.run.settings import SECRET_BYTES_LEAST, Settings
+from services.whole_file import write_whole
 
 _FILE = "personal.key"
 _SECRET_BYTES = 48
@@ -36,12 +36,13 @@ def _checked(file: Path, text: str) -> str:
 
 
 def ensure_home_key(settings: Settings) -> None:
-    """The key beside a database in the home: made at the first start, and kept."""
+    """The key beside a database in the home: made at the first start, and kept; it is on disk before anything is
+    encrypted with it. Raises: KeyFileError.
+    """
     file = _file_of(settings)
-    if settings.database_url is None and settings.personal_key is None and not file.exists():
+    if settings.database_url is None and not keyring_of(settings).is_there:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-            opened.write(f"{new_line()}\n")
+        write_whole(file, f"{new_line()}\n", 0o600, durable=True)
 
 
 def new_line() -> str:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from projections.revenue.journal import Chart
+from services.archive.defects import PlaceAwayError
 from services.commands.organization_rules import check_exists
 from services.commands.refused import CommandError
 from services.exports.closing import ABOUT_JOURNAL
@@ -134,7 +135,11 @@ def _run(wanted: WantedExport, *, closes: bool = False) -> None:
             day = wanted.closed
             if closes and day is None:
                 day = today_of(resources)
-            _tell(wanted, await run_export(postgres, replace(wanted, closed=day)))
+            try:
+                done = await run_export(postgres, replace(wanted, closed=day))
+            except PlaceAwayError as error:  # a full disk is not waited for, as a server is that comes back by itself
+                raise click.ClickException(str(error)) from error
+            _tell(wanted, done)
 
     run_on_postgres(body)
 

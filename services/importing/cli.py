@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -32,6 +33,17 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
     return pairs
 
 
+def _address(_: click.Context, option: click.Parameter, given: str) -> str:
+    """The API's address, without a slash at its end. Raises: click.BadParameter."""
+    try:
+        url = httpx.URL(given)
+    except httpx.InvalidURL as error:
+        raise click.BadParameter(f"{given!r}: {error}", param=option) from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise click.BadParameter(f"{given!r} must begin with http:// or https:// and a host", param=option)
+    return given.rstrip("/")
+
+
 def _measured(path: Path, layout: Layout, digest: str, after: int) -> Iterator[tuple[int, dict[str, Any] | Wrong]]:
     """The rows after line `after`, with their lines, as measurements or as what is wrong with them."""
     for line, row in rows_of(path, layout):
@@ -55,7 +67,9 @@ class Importing:
         self.sent = self.wrong = 0
 
     def run(self, parts: Iterable[MeasurementsRequest | Wrong]) -> None:
-        """Send all requests in turn, printing wrong rows. Raises: ImportStoppedError, ImportRefusedError."""
+        """Send all requests in turn, printing wrong rows. Raises: ImportStoppedError, ImportRefusedError; errors of
+        `Position.reach`.
+        """
         for part in parts:
             if isinstance(part, Wrong):
                 self._tell(part)
@@ -75,7 +89,7 @@ class Importing:
 
 @click.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--url", required=True, help="Where the API answers, as `trueup up` prints it.")
+@click.option("--url", required=True, callback=_address, help="Where the API answers, as `trueup up` prints it.")
 @click.option("--organization", required=True, help="Whose usage it is.")
 @click.option("--map", "columns", multiple=True, callback=_pairs, help="COLUMN=FIELD; COLUMN= leaves the column out.")
 @click.option("--set", "fixed", multiple=True, callback=_pairs, help="FIELD=VALUE for rows that do not have it.")
@@ -98,12 +112,12 @@ def import_file(
     )
     auth = SignedIn(credentials(load_settings()))
     size = size_of(file)
-    position = ImportPosition(file, size.digest, organization)
+    position = ImportPosition(file, size.digest, organization, url)
     if not from_start:
         position.go_on()
     console = Console(stderr=True)
     shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    base = f"{url.rstrip('/')}/organizations/{organization}/"
+    base = f"{url}/organizations/{organization}/"
     with (
         Patient(PATIENCE, base_url=base, timeout=TIMEOUT_S, auth=auth) as client,
         Progress(*shown, console=console) as progress,

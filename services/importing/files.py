@@ -11,8 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from services.failures import ExpectedFailure, Worded
 from services.importing.layout import Layout
+from services.whole_file import write_whole
 
 _CHUNK = 1024 * 1024
 FORMATS = (".csv", ".jsonl")
@@ -110,35 +113,80 @@ class FileChangedError(Worded, ExpectedFailure):
     """
 
 
+class SentElsewhereError(Worded, ExpectedFailure):
+    """the lines of {path} to {line} were sent to {there}, and not to {here}: give that address to go on there, or send
+    all of the file here with --from-start; what one system has had within 35 days counts once
+    """
+
+
+class DamagedPositionError(Worded, ExpectedFailure):
+    """{beside}, which says how far {path} was sent, is damaged. Delete it: then all of the file is sent again, and what
+    was sent within 35 days counts once
+    """
+
+
+class UnkeptPositionError(Worded, ExpectedFailure):
+    """how far {path} was sent cannot be kept in {beside}: {why}. Its lines to {line} were sent; once that is mended,
+    begin again: what is sent twice counts once
+    """
+
+
+class _Sent(msgspec.Struct):
+    """How far a file was sent to an organization. `url`: of the API; None where an older version has written it."""
+
+    digest: str
+    line: int
+    url: str | None = None
+
+
+_POSITIONS = msgspec.json.Decoder(dict[str, _Sent])
+
+
 class ImportPosition:
-    """How far a file was sent to an organization. `line`: all rows up to this one have been answered; 0 at first.
+    """How far a file was sent to an organization of the API at `url`. `line`: all rows up to this one have been
+    answered; 0 at first.
 
     `digest`: the file's SHA-256, by which a change of the file is noticed.
     """
 
-    def __init__(self, path: Path, digest: str, organization: str) -> None:
+    def __init__(self, path: Path, digest: str, organization: str, url: str) -> None:
         self._path, self._beside = path, path.with_name(path.name + SUFFIX)
-        self._digest, self._organization = digest, organization
+        self._digest, self._organization, self._url = digest, organization, url
         self.line = 0
 
     def go_on(self) -> None:
-        """Set `line` to where an earlier run stopped. Raises: FileChangedError if the file is another one by now."""
+        """Set `line` to where an earlier run stopped.
+
+        Raises: FileChangedError if the file is another one by now; SentElsewhereError if it was sent to another
+        address; DamagedPositionError.
+        """
         before = self._kept().get(self._organization)
-        if before is not None and before["digest"] != self._digest:
-            raise FileChangedError(path=self._path, line=before["line"])
-        self.line = 0 if before is None else before["line"]
+        if before is None:
+            return
+        if before.digest != self._digest:
+            raise FileChangedError(path=self._path, line=before.line)
+        if before.url not in (None, self._url):
+            raise SentElsewhereError(path=self._path, line=before.line, there=before.url, here=self._url)
+        self.line = before.line
 
     def reach(self, line: int) -> None:
-        """Set `line`, and write it to disk by a rename, so that a kill leaves the old or the new position."""
-        draft = self._beside.with_name(self._beside.name + ".draft")
-        draft.write_text(json.dumps(self._kept() | {self._organization: {"digest": self._digest, "line": line}}))
-        draft.rename(self._beside)
+        """Set `line`, and keep it, so that a kill leaves the old or the new position. Raises: UnkeptPositionError,
+        DamagedPositionError.
+        """
+        positions = self._kept() | {self._organization: _Sent(self._digest, line, self._url)}
+        try:
+            write_whole(self._beside, msgspec.json.encode(positions).decode())
+        except OSError as error:
+            raise UnkeptPositionError(
+                path=self._path, beside=self._beside, why=error.strerror or error, line=line
+            ) from error
         self.line = line
 
-    def _kept(self) -> dict[str, Any]:
-        """The content of the file of positions: digest and line for each organization."""
+    def _kept(self) -> dict[str, _Sent]:
+        """The content of the file of positions, by organization. Raises: DamagedPositionError."""
         try:
-            positions: dict[str, Any] = json.loads(self._beside.read_text())
+            return _POSITIONS.decode(self._beside.read_bytes())
         except FileNotFoundError:
             return {}
-        return positions
+        except msgspec.MsgspecError as error:
+            raise DamagedPositionError(path=self._path, beside=self._beside) from error

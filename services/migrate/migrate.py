@@ -19,8 +19,9 @@ from events.topics import USAGE
 from projections.readmodels import registry
 from services.continuity.guard import mending
 from services.erasure.operators_key import ensure_home_key
+from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster
-from services.migrate.new_usage import begin_usage_anew
+from services.migrate.new_usage import begin_usage_anew, check_log_stands
 from services.migrate.topics import make_topics
 from services.postgres import connected
 from services.postgres.locks import Lock, locked
@@ -30,6 +31,7 @@ from services.readside.live import Live, make_read_models
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, known_endpoints
 from services.store.generations import COMMANDS, Generations, load_generations
+from services.store.lost_rows import check_whole
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _log = structlog.get_logger(__name__)
@@ -53,6 +55,18 @@ INSERT INTO store.limits (record_bytes) VALUES ($1)
 ON CONFLICT (single) DO UPDATE SET record_bytes = EXCLUDED.record_bytes
 """
 _KEEP_GENERATION = "INSERT INTO store.generations (part, generation) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+#: A store that has lost its name gets no other one: what stands in the log under the old one would be a stranger's.
+_NAME_NEW = """
+INSERT INTO store.generations (part, generation) SELECT $1, $2
+WHERE NOT EXISTS (SELECT FROM store.topics) AND NOT EXISTS (SELECT FROM store.events)
+ON CONFLICT DO NOTHING
+"""
+
+
+class NotAppliedError(Worded, ExpectedFailure):
+    """migration {name} cannot be applied: {cause}. Nothing of it was done; store.migrations has those that were applied
+    before, and must have all of them
+    """
 
 
 def _log_it(line: str) -> None:
@@ -70,6 +84,7 @@ async def migrate(
     async with connected(endpoints.database_url) as connection, locked(connection, Lock.MIGRATE):
         await migrate_store(connection)
         await make_roles(connection, tell)
+        await check_whole(connection)
         async with mending(connection):
             await _migrate_topics(connection, settings, endpoints, new_usage)
         live = await make_read_models(connection)
@@ -87,22 +102,30 @@ def _outdated(live: Live) -> str:
 
 
 async def migrate_store(connection: Any) -> None:
-    """Apply to schema `store` the migrations that it lacks, and give the store its generation if it has none."""
+    """Apply to schema `store` the migrations that it lacks, and give a new store its generation.
+
+    Raises: NotAppliedError.
+    """
     await connection.execute(_PREPARE)
     applied = {row["name"] for row in await connection.fetch(_APPLIED)}
     for file in sorted(MIGRATIONS.glob("*.sql")):
         if file.name not in applied:
-            async with connection.transaction():
-                await connection.execute(file.read_text())
-                await connection.execute(_APPLY, file.name)
+            try:
+                async with connection.transaction():
+                    await connection.execute(file.read_text())
+                    await connection.execute(_APPLY, file.name)
+            except asyncpg.PostgresError as error:
+                raise NotAppliedError(name=file.name, cause=error) from error
             _log.info("migration_applied", name=file.name)
-    await connection.execute(_KEEP_GENERATION, COMMANDS, secrets.token_hex(4))
+    await connection.execute(_NAME_NEW, COMMANDS, secrets.token_hex(4))
 
 
 async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoints, new_usage: bool) -> None:
     counts_made = await known_topics(connection)
     if counts_made.get(USAGE, settings.partitions) != settings.partitions:
         _log.warning("partitions_are_for_life", made_with=counts_made[USAGE], asked_for=settings.partitions)
+    if new_usage:
+        await check_log_stands(connection, endpoints.kafka)
     remake = USAGE if new_usage else None
     record_bytes = settings.max_record_bytes
     counts, fresh = await make_topics(endpoints.kafka, settings.partitions, record_bytes, counts_made, remake)

@@ -19,11 +19,11 @@ import structlog
 
 from events.dates import from_ms
 from events.sources import WINDOW_DAYS
-from events.topics import EVENTS, USAGE
+from events.topics import CATALOG, EVENTS, USAGE
 from services.breaks import BreakError
 from services.continuity.check import check_ends, check_records, check_unread
-from services.continuity.memory import Known, read
-from services.kafka import Cluster, LogReader, mark_of
+from services.continuity.memory import Known, read, written
+from services.kafka import Cluster, KafkaAdmin, LogReader, mark_of
 from services.store.generations import load_generations
 
 #: How far before the last record read reading begins again, by arrival. It is less than the time for which ids are
@@ -35,6 +35,19 @@ SELECT part, generation FROM store.generations WHERE part = $1
 """
 _ANEW = "UPDATE store.generations SET generation = $2, begins = $3, made_at = now() WHERE part = $1"
 _log = structlog.get_logger(__name__)
+
+
+async def check_log_stands(connection: Any, cluster: Cluster) -> None:
+    """Check that the log is the one that this database's relay has written, before `usage` of its cluster is read under
+    another name: offsets of another cluster would let it begin behind usage that nobody has read.
+
+    A log that does not exist is not checked here. Raises: LogWentBackError, LogChangedError, KafkaUnreachableError.
+    """
+    async with KafkaAdmin(cluster) as admin, LogReader(cluster) as reader:
+        there = await admin.partition_counts([EVENTS, CATALOG])
+        positions = [known for known in await written(connection) if known.topic in there]
+        await check_ends(reader, positions)
+        await check_records(reader, positions)
 
 
 async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Known] = ()) -> None:

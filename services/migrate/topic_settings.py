@@ -16,6 +16,8 @@ LOG = (EVENTS, CATALOG)
 KEPT = (*LOG, USAGE)
 REPLICAS_MAX, IN_SYNC = 3, 2
 LIMIT, MIN_IN_SYNC, STAMPS = "max.message.bytes", "min.insync.replicas", "message.timestamp.type"
+#: A restore lets its writers stamp records until it has ended, so whoever sets this by hand takes a part for the whole.
+_INTERRUPTED = "a `trueup restore` that was interrupted leaves it so, and the topic without its end: run it again"
 _log = structlog.get_logger(__name__)
 
 
@@ -100,9 +102,11 @@ def mismatches(
     enough: the size of a record, and the number of brokers that must have it. `settings`: the topic's, by name.
     """
     shown = cluster.topic(topic.name)
-    for name, wanted in topic.config.items():
+    for name, wanted in sorted(topic.config.items(), key=lambda setting: setting[0] != STAMPS):
         if settings.get(name) != wanted:
             how = _how_to_set(cluster, topic, name, wanted)
+            if name == STAMPS:
+                how = f"{_INTERRUPTED}; if none was, {how}"
             yield TopicMismatchError(shown, name, settings.get(name), wanted, how)
     if int(settings.get(LIMIT) or 0) < record_bytes:
         how = f"{_how_to_set(cluster, topic, LIMIT, record_bytes)}, or lower TRUEUP_MAX_RECORD_BYTES"

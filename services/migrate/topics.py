@@ -74,6 +74,8 @@ async def make_topics(
     async with _admin(cluster) as admin:
         counts, fresh, made = {}, set(), set[str]()
         there, brokers = await _there(admin, cluster), len((await admin.describe_cluster())["brokers"])
+        if lost := [name for name in LOG if name in counts_made and name not in there]:
+            raise TopicMissingError(cluster, lost[0])  # before anything is said, or done, about a lesser one
         for topic in TOPICS:
             name, is_known = topic.name, topic.name in counts_made
             counts[name] = wanted = counts_made.get(name) or topic.count(partitions)

@@ -21,6 +21,7 @@ from services.readside.bill_rows import organization_of_bill
 from services.run.process import KafkaProcess, Process, run_on_kafka, run_process
 from services.run.settings import load_settings
 from services.signatures import NoSecretError
+from services.whole_file import write_whole
 from services.words import printable
 
 #: Exit statuses of `verify`. Status 2 is click's own, for wrong use.
@@ -121,7 +122,7 @@ def bill(id: str, to: Path | None) -> None:
         if to is None:
             click.echo(written(document))
         else:
-            to.write_text(written(document), encoding="utf-8")
+            write_whole(to, written(document))
 
     run_process(body)
 

@@ -36,6 +36,10 @@ SELECT name, wanted,
 FROM store.live_schema
 """
 _FIRST = "INSERT INTO store.live_schema (name, wanted) VALUES ($1, $2)"
+#: The first name that is free: FIRST_SCHEMA, where there is no schema yet.
+_FREE = r"""
+SELECT format('rm_%s', coalesce(max(substr(nspname, 4)::bigint), 0) + 1) FROM pg_namespace WHERE nspname ~ '^rm_\d+$'
+"""
 _WANT = "UPDATE store.live_schema SET wanted = $1 WHERE wanted IS DISTINCT FROM $1"
 _MOVE = "UPDATE store.live_schema SET name = $1"
 _PATH = "SELECT set_config('search_path', $1, true)"
@@ -214,8 +218,9 @@ async def make_read_models(connection: Any) -> Live:
     async with connection.transaction():
         live = await find_live(connection)
         if live is None:
-            await create_read_models(connection, FIRST_SCHEMA)
-            await connection.execute(_FIRST, FIRST_SCHEMA, registry.VERSION)
+            name = await connection.fetchval(_FREE)  # a hand may have taken the row that names a schema
+            await create_read_models(connection, name)
+            await connection.execute(_FIRST, name, registry.VERSION)
         else:
             await connection.execute(_WANT, registry.VERSION)
         return await read_live(connection)

@@ -21,6 +21,7 @@ from projections.readmodels import directory, facts, positions, usage_totals
 from projections.readmodels.directory import Member
 from projections.readmodels.positions import Position, position_of
 from projections.resources import Resources
+from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 from services.readside.family_state import FamilyState, Root, Total, family_known_by
 from services.readside.live import reading_live
@@ -42,13 +43,28 @@ _ROOTS = """
 SELECT root_id, partition FROM account_directory
 WHERE organization = $1 AND account_id = ANY ($2) AND root_id = account_id ORDER BY root_id
 """
+#: A partition of which nothing was folded has no facts of its own.
+_HAS_ROWS = """
+SELECT EXISTS (SELECT FROM facts WHERE partition = $1) OR EXISTS (SELECT FROM seen_ids WHERE partition = $1)
+"""
+
+
+class LostPositionsError(Worded, ExpectedFailure):
+    """the read models have rows of partition {partition} and have lost how far it was folded: folded on top of them, it
+    would count twice. Run `trueup replay`, which makes them anew
+    """
 
 
 async def take_lease(connection: Any, partitions: Sequence[int]) -> dict[int, Position]:
     """Raise the epoch of these partitions, so that their previous owner can no longer write; returns their
     positions.
+
+    Raises: LostPositionsError.
     """
     rows = await connection.fetch(positions.LEASE, EVENTS, sorted(partitions))
+    for partition in (row["partition"] for row in rows if not row["next_offset"]):
+        if await connection.fetchval(_HAS_ROWS, partition):
+            raise LostPositionsError(partition=partition)
     return {row["partition"]: position_of(row) for row in rows}
 
 

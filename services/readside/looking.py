@@ -99,7 +99,9 @@ async def _live(connection: Any) -> Live:
 
 
 async def _row(connection: Any, live: Live) -> Mapping[str, Any] | None:
-    """The result row; None if the schema has been dropped meanwhile."""
+    """The result row; None if the schema has been dropped meanwhile. Raises: NotMigratedError if the relay's row is
+    gone, which `trueup migrate` names.
+    """
     schema = live.schema if live.is_current else await filling_schema(connection, live)
     positions = "NULL" if schema is None else _POSITIONS.format(schema=schema)
     due = "0" if schema is None or live.is_current else _DUE.format(schema=schema)
@@ -107,6 +109,8 @@ async def _row(connection: Any, live: Live) -> Mapping[str, Any] | None:
         row: Mapping[str, Any] = await connection.fetchrow(_LOOK.format(positions=positions, due=due))
     except TablesMovedError:
         return None
+    if row["relayed"] is None:
+        raise NotMigratedError
     return row
 
 

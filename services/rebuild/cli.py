@@ -12,34 +12,42 @@ from services.run.settings import load_settings
 from services.run.stack import known_endpoints
 
 CONNECTIONS = 6
+#: Most positions that a line names.
+_SHOWN = 5
 
 
 @click.command()
 @click.option("--discard", is_flag=True, help="Remove events that contradict the log, and print each as JSON.")
-def rebuild(discard: bool) -> None:
+@click.option("--whole", is_flag=True, help="Read the whole log, and mend what a hand has changed in the store.")
+def rebuild(discard: bool, whole: bool) -> None:
     """Make event store and log agree again, after either has lost something. Nothing else may run meanwhile.
 
     Postgres lost or restored from an older backup: its events are filled in from the log. The end of the log lost: the
     relay writes it again. Read models that no longer fit are replayed.
     """
-    done, replayed = uvloop.run(_rebuild(discard))
+    done, replayed = uvloop.run(_rebuild(discard, whole))
     for event in done.agreed.discarded:
         click.echo(event)
     for line in _told(done, replayed):
         click.echo(f"rebuild-store: {line}")
 
 
-async def _rebuild(discard: bool) -> tuple[Rebuilt, Replayed | None]:
+async def _rebuild(discard: bool, whole: bool) -> tuple[Rebuilt, Replayed | None]:
     settings = load_settings()
     endpoints, limit = await known_endpoints(settings), settings.max_record_bytes
     async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres:
-        done = await rebuild_store(postgres, endpoints.kafka, record_bytes=limit, drop_strays=discard)
+        done = await rebuild_store(postgres, endpoints.kafka, record_bytes=limit, whole=whole, drop_strays=discard)
         return done, await replay(postgres, endpoints.kafka) if done.read_models_lost else None
 
 
 def _told(done: Rebuilt, replayed: Replayed | None) -> Iterator[str]:
     store = done.agreed
     yield f"{done.records} records of the log read, {store.added} events added to the store, which ends at {store.head}"
+    if store.altered:
+        where = ", ".join(map(str, store.altered[:_SHOWN])) + (", ..." if len(store.altered) > _SHOWN else "")
+        yield f"{len(store.altered)} events of the store were not what the log holds, and are so again: {where}"
+    if store.resources:
+        yield f"{store.resources} resources were not what follows from their events, and are so again"
     if store.discarded:
         count = len(store.discarded)
         yield f"{count} events that contradicted the log are removed; they stand above, to be given again"

@@ -30,7 +30,7 @@ from services.migrate.topics import make_topics
 from services.postgres import Connection, Postgres
 from services.postgres.locks import Lock, lock
 from services.readside.live import begin_read_models_anew, make_read_models
-from services.rebuild import refill
+from services.rebuild import altered, refill
 from services.rebuild.personal_keys import KeysFound
 from services.rebuild.rederived import last_lines, rebuild_view, write_lines
 from services.rebuild.refill import Held, StrayEventsError, Unfinished
@@ -38,14 +38,19 @@ from services.rebuild.scan import Place, Scan, adopt_names, scan
 from services.relay.cursor import put_back, put_marks, read_cursor, try_lead
 from services.store.events import head
 from services.store.generations import Generations, load_generations
+from services.store.lost_rows import RELAY, lost_rows
 
 log = structlog.get_logger(__name__)
 
 _LOCK_APPENDS = "SELECT pg_advisory_xact_lock($1)"
+#: Neither commands nor a relay have ever worked here; an earlier rebuild that was killed has left nothing else.
+_IS_NEW = """
+SELECT NOT EXISTS (SELECT FROM store.events) AND NOT EXISTS (SELECT FROM store.relay WHERE position > 0 OR tick > 0)
+"""
 
 
 class RelayRunsError(Worded, ExpectedFailure):
-    """a relay is at work, so store and log agree; to rebuild all the same, stop Trueup first"""
+    """a relay is at work, so store and log go on from each other; to rebuild all the same, stop Trueup first"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,10 @@ class Agreed:
     again: int
     #: The state of accounts' keys of personal data.
     keys: KeysFound
+    #: Positions of events that were not what the log holds, and are so again.
+    altered: Sequence[int]
+    #: Resources whose rows were not what follows from the events, and are so again.
+    resources: int
     #: Divided bills of which the log holds the beginning but not the end.
     unfinished: Sequence[Unfinished]
     #: Events that contradicted the log, as JSON.
@@ -84,9 +93,10 @@ class Rebuilt:
 
 
 async def rebuild_store(
-    postgres: Postgres, cluster: Cluster, *, record_bytes: int, drop_strays: bool = False
+    postgres: Postgres, cluster: Cluster, *, record_bytes: int, whole: bool = False, drop_strays: bool = False
 ) -> Rebuilt:
-    """Rebuild, and return the results. `drop_strays`: events that contradict the log are removed.
+    """Rebuild, and return the results. `whole`: compare all that the log holds, not only what came behind the relay's
+    last records. `drop_strays`: events that contradict the log are removed.
 
     Raises: RelayRunsError, TopicMissingError, AnotherLogError, StrayEventsError, LogLostError.
     """
@@ -96,11 +106,11 @@ async def rebuild_store(
         await make_roles(connection, lambda line: log.warning("roles_missing", note=line))
         if not await try_lead(connection):
             raise RelayRunsError
-        is_new = not await known_topics(connection)
+        is_new, lost = await connection.fetchval(_IS_NEW), await lost_rows(connection)
         async with mending(connection), LogReader(cluster) as reader, KafkaAdmin(cluster) as admin:
             partitions = await _topics(connection, cluster, record_bytes)
-            run = _Rebuild(connection, cluster, reader, admin, partitions, is_new=is_new)
-            return await run.run(drop_strays=drop_strays)
+            run = _Rebuild(connection, cluster, reader, admin, partitions, is_new=is_new, whole=whole or bool(lost))
+            return await run.run(0 if RELAY in lost else None, drop_strays=drop_strays)
 
 
 async def _topics(connection: Connection, cluster: Cluster, record_bytes: int) -> int:
@@ -133,14 +143,19 @@ class _Rebuild:
         partitions: int,
         *,
         is_new: bool,
+        whole: bool,
     ) -> None:
         self._connection, self._cluster, self._partitions, self._is_new = connection, cluster, partitions, is_new
-        self._reader, self._admin = reader, admin
+        self._reader, self._admin, self._whole = reader, admin, whole
 
-    async def run(self, *, drop_strays: bool) -> Rebuilt:
-        acknowledged = (await read_cursor(self._connection)).position
+    async def run(self, acknowledged: int | None, *, drop_strays: bool) -> Rebuilt:
+        """Rebuild. `acknowledged`: the position that Kafka has acknowledged; None: what the relay's row says."""
+        if acknowledged is None:
+            acknowledged = (await read_cursor(self._connection)).position
+        if await head(self._connection) < acknowledged:
+            self._whole = True  # the newest events are gone, but not the marks behind them: no backup looks like that
         intact = await self._intact(await written(self._connection))
-        starts = {partition: mark.offset + 1 for partition, mark in intact.items()}
+        starts = {} if self._whole else {partition: mark.offset + 1 for partition, mark in intact.items()}
         seen = await scan(self._connection, self._reader, self._partitions, starts)
         async with self._connection.transaction():
             await self._connection.execute(_LOCK_APPENDS, Lock.APPEND)
@@ -174,7 +189,7 @@ class _Rebuild:
         generations = await load_generations(connection)
         places = {}
         for partition in log_partitions(self._partitions):
-            since = acknowledged if partition in intact else 0
+            since = acknowledged if partition in intact and not self._whole else 0
             places[partition] = Held(max(seen.last.get(partition, 0), since), since)
         await refill.check_log(connection, self._cluster, places, acknowledged)
         strays = await refill.strays(connection, generations.commands, places, acknowledged)
@@ -182,17 +197,22 @@ class _Rebuild:
             raise StrayEventsError(strays)
         organizations, discarded = await refill.discard(connection, generations.commands, strays)
         before = await head(connection)
+        mended = await altered.remove_altered(connection, generations.commands, acknowledged)
         added = await refill.refill(connection)
         unfinished = await refill.unfinished_bills(connection, before)
-        for organization in sorted({*organizations, *added}):
+        await altered.remember_view(connection)
+        everybody = await altered.organizations_of(connection) if self._whole else set[str]()
+        for organization in sorted({*organizations, *added, *everybody}):
             keys += await rebuild_view(connection, organization, generations.commands)
+        rows = await altered.changed_in_view(connection) if self._whole else 0
         newest, noted = await head(connection), await newest_noted(self._admin, generations)
         position = await refill.complete_up_to(connection, places, newest)
         again = await refill.count_after(connection, position)
         await refill.number_on_from(connection, max(newest, noted))
         await put_back(connection, position, seen.tick)
         await put_marks(connection, {**intact, **seen.marks})
-        return Agreed(generations, position, sum(added.values()), again, keys, unfinished, discarded, newest, noted)
+        count = sum(added.values()) - len(mended)
+        return Agreed(generations, position, count, again, keys, mended, rows, unfinished, discarded, newest, noted)
 
     async def _write_lines(self, agreed: Agreed, intact: Mapping[Place, Mark]) -> int:
         """Write the lines that the log has lost; returns their number."""

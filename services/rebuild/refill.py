@@ -127,7 +127,9 @@ async def strays(connection: Any, generation: str, places: Mapping[Place, Held],
         for position in await _missing(connection, partition, acknowledged, bounds.last)
     }
     lost: int | None = None
-    async for position, _, record in _logged_events(connection):
+    async for position, _, record in logged_events(connection):
+        if position <= acknowledged:
+            continue  # whatever a hand has done to it, the events behind it were decided with it
         row = await connection.fetchrow(_HELD, position)
         if row is None:
             lost = position if lost is None else lost
@@ -149,7 +151,7 @@ async def discard(connection: Any, generation: str, positions: list[int]) -> tup
 async def refill(connection: Any) -> dict[str, int]:
     """Insert the found events that are missing; returns their number per organization."""
     added: dict[str, int] = {}
-    async for position, partition, record in _logged_events(connection):
+    async for position, partition, record in logged_events(connection):
         if await connection.fetchrow(_HELD, position) is None:
             envelope = decode(record)
             await _insert(connection, envelope, partition, record)
@@ -189,7 +191,7 @@ async def _missing(connection: Any, partition: Place, after: int, upper: int) ->
     return [row["position"] for row in await connection.fetch(_MISSING, *partition, after, upper)]
 
 
-async def _logged_events(connection: Any) -> AsyncIterator[tuple[int, int | None, bytes]]:
+async def logged_events(connection: Any) -> AsyncIterator[tuple[int, int | None, bytes]]:
     """Position, partition of `billing.events` and bytes of each event in the log."""
     async for row in connection.cursor(_FOUND, prefetch=_BATCH):
         yield row["sequence"], row["partition"], bytes(row["record"])

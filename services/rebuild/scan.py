@@ -157,7 +157,8 @@ class AnotherLogError(Worded, ExpectedFailure):
 
 
 async def adopt_names(connection: Any, seen: Scan, *, is_new: bool) -> None:
-    """Record generations that the log has and the database lacks. `is_new`: the database has no events of its own.
+    """Record generations that the log has and the database lacks. `is_new`: the database has no events of its own. One
+    that has lost its name takes the log's.
 
     Raises: AnotherLogError.
     """
@@ -171,7 +172,7 @@ async def _adopt(connection: Any, seen: Scan, part: str, *, may_change: bool) ->
     stored = await connection.fetchval(_CURRENT, part)
     past = {row["generation"] for row in await connection.fetch(_PAST, part)}
     unknown = [name for name in named if name != stored and name not in past]
-    if unknown and not may_change:
+    if unknown and stored is not None and not may_change:
         raise AnotherLogError(unknown[-1], stored)
     current = unknown[-1] if unknown else stored or secrets.token_hex(4)
     if current != stored:

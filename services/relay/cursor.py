@@ -8,6 +8,7 @@ from services.failures import Passing, Worded
 from services.kafka import Mark
 from services.postgres.locks import Lock, try_lock
 from services.store.events import RELAYED
+from services.store.lost_rows import RELAY, LostRowsError
 from services.store.rows import COLUMNS
 
 #: A topic and a partition.
@@ -26,7 +27,10 @@ WHERE number = 1 OR bytes <= {STEP_BYTES} ORDER BY position
 """
 _MOVE = "UPDATE store.relay SET position = $2 WHERE position = $1"
 _TICK = "UPDATE store.relay SET tick = $2, quarter = $3 WHERE tick = $1"
-_PUT_BACK = "UPDATE store.relay SET position = $1, tick = greatest(tick, $2), quarter = 0"
+_PUT_BACK = """
+INSERT INTO store.relay AS held (position, tick) VALUES ($1, $2)
+ON CONFLICT (single) DO UPDATE SET position = $1, tick = greatest(held.tick, $2), quarter = 0
+"""
 _FORGET_MARKS = "DELETE FROM store.marks"
 _MARKS = """
 INSERT INTO store.marks (topic, partition, next_offset, record_offset, record_ms, record_digest)
@@ -65,8 +69,10 @@ class Cursor(NamedTuple):
 
 
 async def read_cursor(connection: Any) -> Cursor:
-    """The position up to which the last relay's records were acknowledged."""
+    """The position up to which the last relay's records were acknowledged. Raises: LostRowsError."""
     row = await connection.fetchrow(_READ)
+    if row is None:
+        raise LostRowsError(tables=RELAY)
     return Cursor(row["position"], row["tick"], row["quarter"])
 
 

@@ -3,6 +3,7 @@
 A command's module is imported when it is called, so `trueup --help` answers at once.
 """
 
+import errno
 import gc
 import importlib
 import sys
@@ -85,12 +86,22 @@ def trueup(ctx: click.Context) -> None:
         configure_logs(load_settings().log_level)
 
 
+#: Errors of a disk or of this machine's limits that name no file.
+_OF_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+
+
 def main() -> None:
-    """Entry point of the program. An expected failure ends it with exit status 1 and its message, not a traceback."""
+    """Entry point of the program. An expected failure ends it with exit status 1 and its message, not a traceback. So
+    does a file or folder that cannot be read or written, for whatever reason.
+    """
     try:
         trueup(standalone_mode=True)
     except ExpectedFailure as error:
         sys.exit(f"trueup: {error}")
+    except OSError as error:
+        if error.filename is None and error.errno not in _OF_MACHINE:
+            raise
+        sys.exit(f"trueup: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
 
 
 if __name__ == "__main__":

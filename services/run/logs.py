@@ -8,6 +8,8 @@ Of libraries only warnings are logged, because the workers log what matters them
 import logging
 import sys
 import time
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 
@@ -40,6 +42,25 @@ class RepeatFilter(logging.Filter):
         return True
 
 
+class Lossy:
+    """A stream for log lines: those that cannot be written, because a disk is full or nobody reads a pipe any more, are
+    lost. No request and no process fails for want of a log line.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write the text, or lose it."""
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Pass on what was written, or lose it."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def configure_logs(level: str) -> None:
     """Set up structlog and the standard library's logging for this process. `level`: a name such as INFO."""
     number = logging.getLevelNamesMapping()[level]
@@ -59,7 +80,7 @@ def configure_logs(level: str) -> None:
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *_COMMON, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast("TextIO", Lossy(sys.stderr))),
         cache_logger_on_first_use=True,
     )
 

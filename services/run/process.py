@@ -29,6 +29,7 @@ from services.sight.port import open_port
 from services.sight.pulse import PULSE
 from services.sight.tracing import TRACES
 from services.store.generations import NotMigratedError
+from services.whole_file import write_whole
 
 _log = structlog.get_logger(__name__)
 #: More open files and sockets than any process of ours needs.
@@ -197,13 +198,11 @@ def _port(settings: Settings, seen_as: str | None) -> Iterator[dict[str, str]]:
 
 
 def tell_ready(ready_file: Path | None, facts: dict[str, Any]) -> None:
-    """Write the facts as JSON to `ready_file`, if any. It appears by a rename, so nobody sees a part of it."""
+    """Write the facts as JSON to `ready_file`, if any, whole or not at all."""
     if ready_file is None:
         return
     ready_file.parent.mkdir(parents=True, exist_ok=True)
-    draft = ready_file.with_name(ready_file.name + ".draft")
-    draft.write_text(json.dumps(facts))
-    draft.rename(ready_file)
+    write_whole(ready_file, json.dumps(facts))
 
 
 #: A setting of glibc, which other C libraries ignore: freed blocks larger than this (bytes) go back to the system at

@@ -15,12 +15,12 @@ import click
 import uvloop
 
 from services.access.local import LocalKeys, prepare_access, told
-from services.concurrency import cancel_all, heed_cancellation
+from services.concurrency import all_or_none, heed_cancellation
 from services.run.process import environment_of, tell_ready
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, Stack, StackError
 from services.run.stack.child import Command, log_tail
-from services.run.stack.supervise import Keeper, Supervised, Supervisor, keep_all, stop_on_signals
+from services.run.stack.supervise import Keeper, Supervised, Supervisor, keep_all, until_asked_to_stop
 from services.status.processes import told_in
 
 T = TypeVar("T")
@@ -148,7 +148,7 @@ class System:
         starting = [self._services[name] for name in (self._services if names is None else names)]
         for service in starting:
             service.begin()
-        async with _all_or_none([service.ready() for service in starting]) as ready:
+        async with all_or_none([service.ready() for service in starting]) as ready:
             await asyncio.gather(*ready)
 
     async def keep_running(self) -> NoReturn:
@@ -162,7 +162,7 @@ class System:
         """
         started = self.supervisor.names
         running = [*self._stack_processes, *(service for name, service in self._services.items() if name in started)]
-        async with _all_or_none([child.ended() for child in running]) as ends:
+        async with all_or_none([child.ended() for child in running]) as ends:
             task = asyncio.ensure_future(work)
             try:
                 await asyncio.wait((task, *ends), return_when=asyncio.FIRST_COMPLETED)
@@ -179,16 +179,6 @@ class System:
         url, started = self._services["api"].said["url"], self.supervisor.names
         sight = {name: service.said["sight"] for name, service in self._services.items() if name in started}
         return Addresses(url, self.endpoints.kafka.bootstrap, self.endpoints.database_url, sight)
-
-
-@contextlib.asynccontextmanager
-async def _all_or_none(coroutines: Iterable[Coroutine[Any, Any, T]]) -> AsyncIterator[list[asyncio.Task[T]]]:
-    """Run the coroutines as tasks during the block; those that have not ended at its end are cancelled."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    try:
-        yield tasks
-    finally:
-        await cancel_all(tasks)
 
 
 @contextlib.asynccontextmanager
@@ -210,20 +200,26 @@ async def running_system(settings: Settings, *, quiet: bool = False) -> AsyncIte
             await stack.stop()
 
 
-async def run_system(settings: Settings, *, ready_file: Path | None) -> None:
-    """Run everything until a signal, restarting what ends by itself. Raises: CannotStart, once all else is stopped."""
-    await until_asked_to_stop(_serve(settings, ready_file))
+async def run_system(settings: Settings, *, ready_file: Path | None, servers_only: bool) -> None:
+    """Run everything, or Kafka and Postgres alone, until a signal, restarting what ends by itself.
+
+    Raises: CannotStart, once all else is stopped.
+    """
+    await until_asked_to_stop((_serve_servers if servers_only else _serve)(settings, ready_file))
 
 
-async def until_asked_to_stop(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work until it ends, or until SIGTERM or SIGINT cancels it."""
-    with stop_on_signals(asyncio.Event()) as signalled:
-        async with _all_or_none([signalled.wait()]) as stopping:
-            working = asyncio.ensure_future(work)
-            await asyncio.wait((working, *stopping), return_when=asyncio.FIRST_COMPLETED)
-            working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
+async def _serve_servers(settings: Settings, ready_file: Path | None) -> None:
+    stack = Stack(settings)
+    try:
+        endpoints = await stack.start()
+        if not stack.processes:
+            raise StackError("Kafka and Postgres are given by their addresses: they are not started here")
+        kafka, postgres = endpoints.kafka.bootstrap, endpoints.database_url
+        tell_ready(ready_file, {"kafka_bootstrap": kafka, "database_url": postgres})
+        click.echo(f"kafka     {kafka}\npostgres  {postgres}\nnothing else runs: now run what mends them, beside this")
+        await keep_all(list(map(Keeper, stack.processes)))
+    finally:
+        await stack.stop()
 
 
 async def _serve(settings: Settings, ready_file: Path | None) -> None:
@@ -241,9 +237,10 @@ async def _serve(settings: Settings, ready_file: Path | None) -> None:
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the API; 0 takes a free one.")
 @click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="JSON addresses, once all answer.")
-def up(port: int | None, ready_file: Path | None) -> None:
+@click.option("--servers-only", is_flag=True, help="Kafka and Postgres alone, for `trueup rebuild-store` and the like.")
+def up(port: int | None, ready_file: Path | None, servers_only: bool) -> None:
     """Run stack and all processes until Ctrl-C, the notary if there is a secret; prints addresses once all answer."""
     settings = load_settings() if port is None else load_settings(api_port=port)
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
-    uvloop.run(run_system(settings, ready_file=ready_file))
+    uvloop.run(run_system(settings, ready_file=ready_file, servers_only=servers_only))

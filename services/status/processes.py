@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from services.whole_file import write_whole
+
 if TYPE_CHECKING:
     import httpx
 
@@ -115,7 +117,8 @@ class Said:
 def told_in(home: Path, urls: Mapping[str, str]) -> Iterator[None]:
     """Let tools on this machine find these processes for the length of a block. `urls`: by name of the process."""
     file = home.expanduser() / FILE
-    file.write_text(json.dumps(dict(urls)))
+    file.parent.mkdir(parents=True, exist_ok=True)  # servers that are given need no home
+    write_whole(file, json.dumps(dict(urls)))
     try:
         yield
     finally:
@@ -125,10 +128,9 @@ def told_in(home: Path, urls: Mapping[str, str]) -> Iterator[None]:
 def known_in(home: Path) -> dict[str, str]:
     """The URLs of the processes that a `trueup up` with this home runs, by name; empty if none does."""
     try:
-        urls: dict[str, str] = json.loads((home.expanduser() / FILE).read_text())
-    except FileNotFoundError:
+        return {name: str(url) for name, url in json.loads((home.expanduser() / FILE).read_text()).items()}
+    except (FileNotFoundError, NotADirectoryError, ValueError, AttributeError):
         return {}
-    return urls
 
 
 async def ask(urls: Sequence[tuple[str, str]]) -> list[Said]:

@@ -17,6 +17,7 @@ from services.postgres.locks import Lock
 from services.store.conditions import OF_BILL
 from services.store.fence import IDENTITY
 from services.store.generations import GENERATIONS, Generations, generations_of
+from services.store.lost_rows import RELAY, LostRowsError
 from services.store.rows import COLUMNS, envelope_of
 
 CHANNEL = "store_events"
@@ -181,8 +182,11 @@ async def newest_shared(connection: Any, after: int, until: int) -> int:
 
 
 async def relayed(connection: Any) -> int:
-    """The position up to which Kafka has acknowledged everything."""
-    return int(await connection.fetchval(RELAYED_TO))
+    """The position up to which Kafka has acknowledged everything. Raises: LostRowsError."""
+    position = await connection.fetchval(RELAYED_TO)
+    if position is None:
+        raise LostRowsError(tables=RELAY)
+    return int(position)
 
 
 async def stream_version(connection: Any, organization: str, stream: str) -> int:

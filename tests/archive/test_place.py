@@ -1,10 +1,12 @@
 """What a place promises of its files: whole or not at all, and there to stay before anything else is done."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from services.archive.defects import PlaceAwayError
 from services.archive.place import FilePlace
 
 
@@ -30,3 +32,18 @@ def test_a_name_is_there_to_stay_before_anything_else_is_done(tmp_path: Path, mo
     del done[:]
     place.write("topic/0/name", b"other content")
     assert done == ["file", "moved to name", "0"]
+
+
+def test_a_disk_that_is_full_at_the_very_end_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = FilePlace(str(tmp_path))
+    place.write("name", b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(PlaceAwayError, match=r"could not be written: OSError: .* No space left on device"):
+        place.write("name", b"new")
+    assert place.names("") == ["name"] and place.read("name") == b"old"

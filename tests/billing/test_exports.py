@@ -210,3 +210,11 @@ async def test_an_export_that_is_killed_in_the_middle_misses_nothing(shop: Shop,
     await export(shop, "bill-lines", tmp_path)
     rows = [row for path in sorted(tmp_path.rglob("*.parquet")) for row in pq.read_table(path).to_pylist()]
     assert by_month(rows) == await billed_by_month(shop) == {"2026-01": 10, "2026-02": 10}
+
+
+async def test_a_place_that_cannot_be_written_to_ends_the_export_at_once(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    asked = ("export", "bill-lines", "--organization", shop.organization, "--out", str(file))
+    ran = await trueup(*asked, environment=environment(shop), timeout_s=30)
+    assert ran.status == 1 and f"Error: {file}/" in ran.err and "Not a directory" in ran.err, ran.err

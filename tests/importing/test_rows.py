@@ -8,12 +8,9 @@ import pytest
 
 from services.importing.files import (
     BrokenHeaderError,
-    FileChangedError,
-    ImportPosition,
     NoHeaderError,
     UnknownFormatError,
     rows_of,
-    size_of,
 )
 from services.importing.layout import (
     Layout,
@@ -118,17 +115,3 @@ def test_what_is_no_utf8_is_told_by_line(tmp_path: Path) -> None:
         (line, measurement_of(row, Layout(), "i")) for line, row in rows_of(path, Layout()) if isinstance(row, dict)
     ]
     assert [part.line for part in requests_of(positions) if isinstance(part, Wrong)] == [3]
-
-
-def test_a_position_is_of_one_file_and_one_organization(tmp_path: Path) -> None:
-    path = tmp_path / "u.csv"
-    path.write_text("account\nacme\n")
-    digest = size_of(path).digest
-    position, other = ImportPosition(path, digest, "org"), ImportPosition(path, digest, "other")
-    position.reach(1)
-    other.go_on()
-    again = ImportPosition(path, digest, "org")
-    again.go_on()
-    assert (again.line, other.line) == (1, 0)
-    with pytest.raises(FileChangedError, match="has changed since its lines to 1 were sent"):
-        ImportPosition(path, "another", "org").go_on()

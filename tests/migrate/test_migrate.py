@@ -35,7 +35,7 @@ from services.migrate.topic_settings import (
     config_of,
     note_few_replicas,
 )
-from services.migrate.topics import make_topics
+from services.migrate.topics import BY_WRITERS, make_topics
 from services.postgres import open_postgres
 from services.readside.live import Live, read_live
 from services.run.settings import load_settings
@@ -231,6 +231,12 @@ def test_a_topic_whose_records_may_be_lost_with_one_broker_is_named_with_what_to
         f" --bootstrap-server here:1 --alter --entity-type topics --entity-name {topic}"
         " --add-config min.insync.replicas=2"
     )
+
+
+def test_a_topic_that_a_restore_has_left_in_the_middle_is_named_as_one() -> None:
+    config = config_of(BY_NAME[USAGE], 1, LIMIT) | BY_WRITERS
+    with pytest.raises(TopicMismatchError, match=r"type is CreateTime .*`trueup restore` that was interrupted.*again"):
+        check_settings(Cluster("here:1"), BY_NAME[USAGE], ExistingTopic(8, 1), config, LIMIT)
 
 
 @pytest.mark.parametrize("topic", [BILL_LINES, USAGE_REJECTED, CHECKPOINTS])

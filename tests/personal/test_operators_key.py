@@ -1,5 +1,7 @@
 """Where a process has the operator's key from."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,17 @@ def test_an_empty_file_is_no_key(tmp_path: Path) -> None:
     (tmp_path / "personal.key").write_text("\n")
     with pytest.raises(NoPersonalKeyError):
         keyring_of(at(tmp_path)).wrapped("acme", b"key")
+
+
+def test_what_a_kill_or_a_full_disk_left_of_it_is_made_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "personal.key").write_text("")  # as an earlier version has left it
+    ensure_home_key(at(tmp_path))
+    assert keyring_of(at(tmp_path)).is_there
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        ensure_home_key(at(tmp_path / "other"))
+    assert list((tmp_path / "other").iterdir()) == []

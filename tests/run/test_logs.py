@@ -1,6 +1,8 @@
-"""What libraries say again and again is printed once in a while."""
+"""What libraries say again and again is printed once in a while, and what cannot be printed is lost."""
 
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -32,3 +34,17 @@ def test_after_a_while_it_is_printed_again(caplog: pytest.LogCaptureFixture) -> 
     finally:
         caplog.handler.filters.clear()
     assert len(caplog.records) == 2
+
+
+def test_a_line_that_cannot_be_written_is_lost_and_fails_nobody() -> None:
+    code = """
+import structlog
+from services.run.logs import configure_logs
+configure_logs("INFO")
+for _ in range(3):
+    structlog.get_logger("test").info("said", text="x" * 10_000)
+print("went on")
+"""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+    assert done.stdout == "went on\n"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from decimal import Decimal
@@ -13,6 +14,7 @@ import pytest
 
 from services.kafka import Cluster
 from tests.api_client import healthy, http_client
+from tests.forked import trueup
 from tests.run.stack.processes import alive
 from tests.system.story import ACCOUNTS, EVENTS_PER_PART, Wire, publish, set_up
 from tests.system.up import PARTITIONS, PATIENCE_S, SERVICES, Up, running_up
@@ -110,12 +112,40 @@ async def test_what_cannot_start_any_more_ends_it_by_name(home: Path) -> None:
         assert "initialized by PostgreSQL version 9" in errors
 
 
-async def test_a_home_that_cannot_be_used_is_named() -> None:
+async def failed(home: Path | str) -> str:
+    """What one says that cannot start."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.run.cli", "up", env=os.environ | {"TRUEUP_HOME": "/proc/nope"},
+        sys.executable, "-m", "services.run.cli", "up", "--port", "0",
+        env=os.environ | {"TRUEUP_HOME": str(home), "TRUEUP_PARTITIONS": str(PARTITIONS)},
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(PATIENCE_S):
         _, errors = await process.communicate()
     assert process.returncode == 1
-    assert errors.decode().strip().startswith("trueup: TRUEUP_HOME /proc/nope cannot be used")
+    return errors.decode().strip()
+
+
+async def test_a_home_that_cannot_be_used_is_named() -> None:
+    assert (await failed("/proc/nope")).startswith("trueup: TRUEUP_HOME /proc/nope cannot be used")
+
+
+async def test_what_its_servers_have_lost_is_mended_beside_them_alone(home: Path) -> None:
+    async with running_up(home) as up:
+        await commands_and_usage_pass(up, "lost")
+    shutil.rmtree(home / "postgres" / "data")
+    assert "run `trueup rebuild-store`" in await failed(home)
+    environment = os.environ | {"TRUEUP_HOME": str(home)}
+    status, _, said = await trueup("rebuild-store", environment=environment)
+    assert status == 1 and "`trueup up --servers-only` for commands that mend" in said
+    async with running_up(home, "--servers-only") as up:
+        assert sorted(up.addresses) == ["database_url", "kafka_bootstrap"]
+        assert not any(up.process_of(name) for name in SERVICES)
+        status, told, said = await trueup("rebuild-store", environment=environment)
+        assert status == 0 and "events added to the store" in told, told + said
+        children = up.children()
+        up.process.send_signal(signal.SIGTERM)
+        assert (await up.ended())[0] == 0
+        await all_gone(children)
+    async with running_up(home) as up, http_client(up.addresses["api_url"]) as client:
+        kept = await client.get("/organizations/lost/accounts")
+        assert len(kept.json()["data"]) == len(ACCOUNTS)

@@ -60,10 +60,10 @@ class Up:
 
 
 @contextlib.asynccontextmanager
-async def running_up(home: Path, **environment: str) -> AsyncIterator[Up]:
+async def running_up(home: Path, *arguments: str, **environment: str) -> AsyncIterator[Up]:
     ready = home.with_suffix(".ready.json")
     ready.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "services.run.cli", "up", "--port", "0", "--ready-file", str(ready)]
+    command = [sys.executable, "-m", "services.run.cli", "up", "--port", "0", "--ready-file", str(ready), *arguments]
     environment = os.environ | {"TRUEUP_HOME": str(home), "TRUEUP_PARTITIONS": str(PARTITIONS)} | environment
     told = home.with_suffix(".told")
     with told.open("wb") as output:

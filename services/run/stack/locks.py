@@ -63,11 +63,13 @@ async def hold_home(home: Path) -> FileLock:
                 if (pid := lock.holder()) is not None and _alive(pid):
                     raise HomeInUse(home, pid)
                 await asyncio.sleep(LOOK_SECONDS)
-    except (TimeoutError, HomeInUse, asyncio.CancelledError) as error:
+    except (TimeoutError, HomeInUse, OSError, asyncio.CancelledError) as error:
         pid = lock.holder()
         lock.close()
         if isinstance(error, TimeoutError):
             raise HomeInUse(home, pid) from None
+        if isinstance(error, OSError):  # a full disk, above all
+            raise StackError(f"TRUEUP_HOME {home} cannot be used: {error.strerror or error}") from None
         raise
     return lock
 

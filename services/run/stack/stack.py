@@ -19,6 +19,7 @@ from services.run.stack.part import EmbeddedPart, Endpoints, GivenPart, StackPar
 from services.run.stack.postgres import EmbeddedPostgres
 from services.run.stack.probe import kafka_answers, postgres_answers
 from services.run.stack.supervise import Supervised
+from services.whole_file import write_whole
 
 ADDRESSES = "stack.json"
 TOGETHER_SECONDS = 1.0
@@ -57,7 +58,7 @@ class Stack:
             raise
         self._endpoints = Endpoints(cluster_at(bootstrap, self.settings), url)
         if self._lock:
-            _addresses(self.home).write_text(json.dumps({"kafka_bootstrap": bootstrap, "database_url": url}))
+            write_whole(_addresses(self.home), json.dumps({"kafka_bootstrap": bootstrap, "database_url": url}))
         return self._endpoints
 
     async def stop(self) -> None:
@@ -189,13 +190,14 @@ def told_endpoints(settings: Settings) -> Endpoints:
 
 def _running(settings: Settings) -> dict[str, str]:
     """The addresses that a stack running in this home has written down; empty if none runs."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return dict(json.loads(_addresses(settings.home.expanduser().absolute()).read_text()))
     return {}
 
 
 def _missing(settings: Settings, *names: str) -> StackError:
-    remedy = f"start one with `trueup up`, or set {' and '.join(f'TRUEUP_{name}' for name in names)}"
+    addresses = " and ".join(f"TRUEUP_{name}" for name in names)
+    remedy = f"start one with `trueup up` (`trueup up --servers-only` for commands that mend), or set {addresses}"
     return StackError(f"no stack runs in TRUEUP_HOME {settings.home}: {remedy}")
 
 

@@ -8,13 +8,13 @@ a row fail, because the process ended or was not ready in time, it is given up, 
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import structlog
 
-from services.concurrency import cancel_all
+from services.concurrency import all_or_none, cancel_all
 from services.failures import Worded
 from services.outage import pause_after
 from services.run.stack.child import Child, Command
@@ -84,6 +84,17 @@ def stop_on_signals(event: asyncio.Event) -> Iterator[asyncio.Event]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+
+
+async def until_asked_to_stop(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work until it ends, or until SIGTERM or SIGINT cancels it."""
+    with stop_on_signals(asyncio.Event()) as signalled:
+        async with all_or_none([signalled.wait()]) as stopping:
+            working = asyncio.ensure_future(work)
+            await asyncio.wait((working, *stopping), return_when=asyncio.FIRST_COMPLETED)
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
 
 
 class Supervised(Protocol):
