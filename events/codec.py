@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from events.envelope import Envelope, event_id
 from events.facts import FACTS
+from events.not_json import NOT_JSON
 from events.sources import Origins
 
 #: A function from one version's data to the next version's; by (type, schema version).
@@ -110,7 +111,7 @@ def decode(value: bytes) -> Envelope:
         return _envelope(_JSON.decode(value.decode()))
     except UndecodableRecordError:
         raise
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+    except (*NOT_JSON, KeyError, TypeError, ValidationError) as error:
         raise UndecodableRecordError(f"not a record of the log: {error}") from error
 
 
@@ -122,7 +123,7 @@ def decode_own(value: bytes | None, origins: Origins) -> Envelope:
     """
     try:
         document = _JSON.decode((value or b"").decode())
-    except ValueError:
+    except NOT_JSON:
         raise ForeignRecordError("it is no JSON" if value else "it has no value") from None
     if not isinstance(document, dict):
         raise ForeignRecordError("it is no envelope")
@@ -137,7 +138,7 @@ def decode_own(value: bytes | None, origins: Origins) -> Envelope:
         return _envelope(document)
     except UndecodableRecordError:
         raise
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+    except (*NOT_JSON, KeyError, TypeError, ValidationError) as error:
         raise UndecodableRecordError(f"a record of {source} that cannot be understood: {error}") from error
 
 

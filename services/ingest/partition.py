@@ -27,6 +27,7 @@ from events.decimals import EXACT
 from events.envelope import Envelope
 from events.facts.corrections import UsageAmended, UsageCorrection
 from events.facts.usage import UsageRead
+from events.not_json import NOT_JSON
 from events.sources import LastSequences, Origins, usage_partition_of
 from events.topics import EVENTS
 from projections.calendar import local_day
@@ -230,6 +231,6 @@ def second_writer(sources: frozenset[str], record: FetchedRecord, topic: str) ->
     """
     try:
         source = _SOURCES.decode(record.value or b"").source
-    except msgspec.MsgspecError:  # it is none of our records
+    except NOT_JSON:  # it is none of our records
         return None
     return f"another worker wrote {source} at offset {record.offset} of {topic}" if source in sources else None

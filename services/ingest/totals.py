@@ -13,6 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from events.codec import ForeignRecordError, decode_own, encode
+from events.not_json import NOT_JSON
 from events.resources.catalog import AggregationFunction
 from events.sources import Origins
 from projections.aggregates import Contribution, DayState, TotalsKey, contributions, merge, merge_all
@@ -66,7 +67,7 @@ def decode_rated(value: bytes, origins: Origins) -> RatedEnvelope:
         return _RATED.decode(encode(decode_own(value, origins)))
     try:
         rated = _RATED.decode(value)
-    except msgspec.MsgspecError:
+    except NOT_JSON:
         raise ForeignRecordError("it begins as usage does and is none") from None
     if not origins.own(rated.source):
         raise ForeignRecordError(f"its source {rated.source[:80]!r} is none of this system's")

@@ -14,6 +14,7 @@ import msgspec
 from events.codec import decode
 from events.envelope import event_id
 from events.facts.usage import UsageRead
+from events.not_json import NOT_JSON
 from events.sources import KINDS, LastSequences, usage_partition_of
 from events.topics import USAGE
 from projections.readmodels import columns
@@ -110,7 +111,7 @@ class Scan:
     def _ours(self, record: FetchedRecord) -> _Named | None:
         try:
             named = _NAMED.decode(record.value or b"")
-        except msgspec.MsgspecError:
+        except NOT_JSON:
             return None
         if named.source in self._known:
             return named
