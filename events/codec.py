@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from events.envelope import Envelope, event_id
 from events.facts import FACTS
-from events.not_json import NOT_JSON
 from events.sources import Origins
 
 #: A function from one version's data to the next version's; by (type, schema version).
@@ -80,6 +79,8 @@ class ForeignRecordError(ValueError):
     """A record in one of our topics that Trueup did not write; the message says why."""
 
 
+#: What `json` raises for text that is none, or is nested too deeply.
+_NOT_JSON = (ValueError, RecursionError)
 #: Made once: `json.loads` makes a decoder for each call and also tries encodings other than UTF-8.
 _JSON = json.JSONDecoder(parse_float=Decimal)
 
@@ -111,7 +112,7 @@ def decode(value: bytes) -> Envelope:
         return _envelope(_JSON.decode(value.decode()))
     except UndecodableRecordError:
         raise
-    except (*NOT_JSON, KeyError, TypeError, ValidationError) as error:
+    except (*_NOT_JSON, KeyError, TypeError, ValidationError) as error:
         raise UndecodableRecordError(f"not a record of the log: {error}") from error
 
 
@@ -123,7 +124,7 @@ def decode_own(value: bytes | None, origins: Origins) -> Envelope:
     """
     try:
         document = _JSON.decode((value or b"").decode())
-    except NOT_JSON:
+    except _NOT_JSON:
         raise ForeignRecordError("it is no JSON" if value else "it has no value") from None
     if not isinstance(document, dict):
         raise ForeignRecordError("it is no envelope")
@@ -138,7 +139,7 @@ def decode_own(value: bytes | None, origins: Origins) -> Envelope:
         return _envelope(document)
     except UndecodableRecordError:
         raise
-    except (*NOT_JSON, KeyError, TypeError, ValidationError) as error:
+    except (*_NOT_JSON, KeyError, TypeError, ValidationError) as error:
         raise UndecodableRecordError(f"a record of {source} that cannot be understood: {error}") from error
 
 

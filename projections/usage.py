@@ -20,11 +20,11 @@ from events.codec import UndecodableRecordError, decode
 from events.decimals import EXACT, plain
 from events.envelope import Envelope
 from events.facts.usage import UsageRated
-from events.not_json import NOT_JSON
 from events.resources.base import moment_text
 from events.resources.catalog import AggregationFunction
 from events.zones import ZoneDays
 from projections.aggregates import DayState, MeterAggregation, contributions, merge, meter_aggregation
+from projections.not_json import NOT_JSON
 from projections.resources import Resources
 
 #: The beginning of a UsageRated of the current schema version, as `events.codec.encode` writes it.

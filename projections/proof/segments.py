@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from events.not_json import NOT_JSON
+from projections.not_json import NOT_JSON
 from projections.proof.merkle import Hash, grown, leaf_hash, root_of, root_of_peaks
 
 #: Most records of a segment, hence of a proof: some 30 MB, read in less than a second.

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import msgspec
 
 from events.decimals import MAX_WHOLE_DIGITS, parse_decimal, read_decimal
-from events.not_json import NOT_JSON
 from events.resources.base import CODE_MAX, is_plain
 from events.resources.bounds import MANY, TEXT_MAX, USAGE_TEXT_MAX
+from projections.not_json import NOT_JSON
 from services.api.measurement import ITEMS_MAX, UID_MAX, Measurement, time_of
 from services.api.statuses import RefusedItemsError
 from services.commands.bodies import parse_model

@@ -7,8 +7,8 @@ import msgspec
 from fastapi import Depends
 from starlette.responses import Response
 
-from events.not_json import NOT_JSON
 from events.topics import CATALOG, EVENTS
+from projections.not_json import NOT_JSON
 from services.api.calls import Call, Caller, organization_router
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Query, Reader, Whole, whole_number

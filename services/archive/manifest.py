@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
-from events.not_json import NOT_JSON
 from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
+from projections.not_json import NOT_JSON
 from services.archive.defects import BrokenArchiveError
 from services.kafka import Mark
 

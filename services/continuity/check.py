@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from events.not_json import NOT_JSON
 from events.sources import LastSequences, Origins, commands_source
 from events.topics import CATALOG, EVENTS, TOPICS, USAGE
+from projections.not_json import NOT_JSON
 from services.breaks import (
     LogChangedError,
     LogCutError,

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from events.dates import INSTANT_RULE
-from events.not_json import NOT_JSON
+from projections.not_json import NOT_JSON
 from services.refusals.refusal import Reason, Refused
 
 Headers = Sequence[tuple[str, bytes | None]]

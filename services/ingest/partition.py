@@ -27,11 +27,11 @@ from events.decimals import EXACT
 from events.envelope import Envelope
 from events.facts.corrections import UsageAmended, UsageCorrection
 from events.facts.usage import UsageRead
-from events.not_json import NOT_JSON
 from events.sources import LastSequences, Origins, usage_partition_of
 from events.topics import EVENTS
 from projections.calendar import local_day
 from projections.corrections import corrected_by
+from projections.not_json import NOT_JSON
 from services.breaks import LogWentBackError
 from services.continuity.memory import mark_of_fact
 from services.ingest.catalogs import Catalogs

@@ -13,12 +13,12 @@ from decimal import Decimal
 import msgspec
 
 from events.codec import ForeignRecordError, decode_own, encode
-from events.not_json import NOT_JSON
 from events.resources.catalog import AggregationFunction
 from events.sources import Origins
 from projections.aggregates import Contribution, DayState, TotalsKey, contributions, merge, merge_all
 from projections.calendar import Period
 from projections.corrections import put_in, taken_out
+from projections.not_json import NOT_JSON
 from projections.usage import PREFIX as USUAL_PREFIX
 from projections.usage import MeterPlan, joined
 

@@ -14,8 +14,8 @@ from events.codec import ForeignRecordError, decode_own
 from events.envelope import event_id
 from events.facts.bills import BillFact, BillIssued
 from events.facts.resources import AccountCreated
-from events.not_json import NOT_JSON
 from events.sources import LastSequences, Origins
+from projections.not_json import NOT_JSON
 from projections.proof.merkle import Hash, pruned
 from projections.proof.segments import Cutter, Segment, SegmentLeaves
 from projections.usage import PREFIX

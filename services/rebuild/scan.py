@@ -14,9 +14,9 @@ import msgspec
 from events.codec import decode
 from events.envelope import event_id
 from events.facts.usage import UsageRead
-from events.not_json import NOT_JSON
 from events.sources import KINDS, LastSequences, usage_partition_of
 from events.topics import USAGE
+from projections.not_json import NOT_JSON
 from projections.readmodels import columns
 from services.continuity.check import log_partitions
 from services.continuity.memory import Known, mark_of_fact

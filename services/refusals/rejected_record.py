@@ -8,9 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 from events.dates import from_ms
-from events.not_json import NOT_JSON
 from events.resources.base import CODE_MAX
 from events.topics import ARRIVAL_HEADER, CUT_HEADER, HEADER_PREFIX, HELD_HEADER, REASON_HEADER, RULE_HEADER
+from projections.not_json import NOT_JSON
 from services.kafka import FetchedRecord
 
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)

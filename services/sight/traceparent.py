@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from events.not_json import NOT_JSON
+from projections.not_json import NOT_JSON
 
 #: The name of the header; the attribute of CloudEvents' distributed tracing extension, in binary form, and in JSON.
 HEADER, _EXTENSION, _MEMBER = "traceparent", "ce_traceparent", b'"traceparent"'
