@@ -66,6 +66,7 @@ STRANGE = {
     "nesting in a member that nobody reads": b'{"zz":' + b"[" * 100_000,
     "nesting in what begins as usage does": PREFIX + b"[" * 100_000,
     "no UTF-8": b'{"source":"\xff","sequence":1}',
+    "a source that has no bytes": b'{"source":"usage/0f3a/\\ud800","sequence":1,"id":"of it"}',
     "a number of many digits": b'{"source":"s","sequence":' + b"9" * 5_000 + b"}",
 }
 
