@@ -12,6 +12,7 @@ from projections.readmodels.foreign_records import ForeignRow
 from projections.readmodels.positions import Position
 from projections.usage import PREFIX, decode_rated
 from services.continuity.check import numbered
+from services.doctor.clocks import _tick_of
 from services.ingest import totals
 from services.ingest.partition import second_writer
 from services.kafka import FetchedRecord, Polled
@@ -85,3 +86,8 @@ def test_no_record_of_a_stranger_stops_who_reads_it(value: bytes) -> None:
     assert OfCatalog(OURS, "org", signed_log().bill).why_not(0, value) == "is no record of this system"
     with pytest.raises(ForeignRecordError):
         totals.decode_rated(value, OURS)
+
+
+@pytest.mark.parametrize("value", STRANGE.values(), ids=STRANGE.keys())
+def test_what_only_names_a_tick_tells_doctor_no_time(value: bytes) -> None:
+    assert _tick_of(cast(FetchedRecord, SimpleNamespace(value=b'{"type":"ClockTicked",' + value))) is None
