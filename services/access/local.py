@@ -3,7 +3,6 @@ of the installation (TRUEUP_HOME).
 """
 
 import json
-import os
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +13,7 @@ from services.access.scopes import ALL
 from services.access.tokens import EVERY
 from services.failures import ExpectedFailure, Worded
 from services.postgres import connected
+from services.run.private_file import write_private
 from services.run.settings import Settings
 
 FILE = "keys.json"
@@ -182,12 +182,9 @@ def _read(document: dict[str, str]) -> LocalKey:
 
 def _write(keys: LocalKeys) -> None:
     """Write the file, readable only for the user who runs this. Raises: KeysFileError."""
-    draft = keys.file.with_name(f"{keys.file.name}.draft")
+    document = {"key": _document(keys.key), "operator": _document(keys.operator)}
     try:
         keys.file.parent.mkdir(parents=True, exist_ok=True)
-        draft.unlink(missing_ok=True)
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-            json.dump({"key": _document(keys.key), "operator": _document(keys.operator)}, opened, indent=2)
-        draft.rename(keys.file)
+        write_private(keys.file, json.dumps(document, indent=2))
     except OSError as error:
         raise KeysFileError(file=keys.file, what=f"cannot be written: {error.strerror}") from error

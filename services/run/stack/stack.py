@@ -10,6 +10,7 @@ from pathlib import Path
 from services.concurrency import cancel_all
 from services.kafka import Cluster
 from services.run.cluster import cluster_at
+from services.run.private_file import write_private
 from services.run.settings import Settings
 from services.run.stack.docker import docker_kafka, docker_postgres
 from services.run.stack.faults import NoAnswer, NotOurs, StackError
@@ -57,7 +58,8 @@ class Stack:
             raise
         self._endpoints = Endpoints(cluster_at(bootstrap, self.settings), url)
         if self._lock:
-            _addresses(self.home).write_text(json.dumps({"kafka_bootstrap": bootstrap, "database_url": url}))
+            # A given address of Postgres may have a password in it.
+            write_private(_addresses(self.home), json.dumps({"kafka_bootstrap": bootstrap, "database_url": url}))
         return self._endpoints
 
     async def stop(self) -> None:
@@ -188,8 +190,8 @@ def told_endpoints(settings: Settings) -> Endpoints:
 
 
 def _running(settings: Settings) -> dict[str, str]:
-    """The addresses that a stack running in this home has written down; empty if none runs."""
-    with contextlib.suppress(FileNotFoundError):
+    """The addresses that a stack of this user's running in this home has written down; empty if none runs."""
+    with contextlib.suppress(FileNotFoundError, PermissionError):
         return dict(json.loads(_addresses(settings.home.expanduser().absolute()).read_text()))
     return {}
 
