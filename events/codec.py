@@ -79,6 +79,8 @@ class ForeignRecordError(ValueError):
     """A record in one of our topics that Trueup did not write; the message says why."""
 
 
+#: What `json` raises for text that is none, or is nested too deeply.
+_NOT_JSON = (ValueError, RecursionError)
 #: Made once: `json.loads` makes a decoder for each call and also tries encodings other than UTF-8.
 _JSON = json.JSONDecoder(parse_float=Decimal)
 
@@ -110,7 +112,7 @@ def decode(value: bytes) -> Envelope:
         return _envelope(_JSON.decode(value.decode()))
     except UndecodableRecordError:
         raise
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+    except (*_NOT_JSON, KeyError, TypeError, ValidationError) as error:
         raise UndecodableRecordError(f"not a record of the log: {error}") from error
 
 
@@ -122,7 +124,7 @@ def decode_own(value: bytes | None, origins: Origins) -> Envelope:
     """
     try:
         document = _JSON.decode((value or b"").decode())
-    except ValueError:
+    except _NOT_JSON:
         raise ForeignRecordError("it is no JSON" if value else "it has no value") from None
     if not isinstance(document, dict):
         raise ForeignRecordError("it is no envelope")
@@ -137,7 +139,7 @@ def decode_own(value: bytes | None, origins: Origins) -> Envelope:
         return _envelope(document)
     except UndecodableRecordError:
         raise
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+    except (*_NOT_JSON, KeyError, TypeError, ValidationError) as error:
         raise UndecodableRecordError(f"a record of {source} that cannot be understood: {error}") from error
 
 

@@ -67,7 +67,8 @@ class Origins:
     def own(self, source: str) -> bool:
         """Whether the source is one of this system's."""
         kind, _, rest = source.partition("/")
-        return kind in KINDS and rest.partition("/")[0] in self.generations
+        # JSON may hold a text that has no bytes, of which no id can be made.
+        return source.isascii() and kind in KINDS and rest.partition("/")[0] in self.generations
 
 
 class LastSequences(dict[str, int]):

@@ -24,6 +24,7 @@ from events.resources.base import moment_text
 from events.resources.catalog import AggregationFunction
 from events.zones import ZoneDays
 from projections.aggregates import DayState, MeterAggregation, contributions, merge, meter_aggregation
+from projections.not_json import NOT_JSON
 from projections.resources import Resources
 
 #: The beginning of a UsageRated of the current schema version, as `events.codec.encode` writes it.
@@ -87,7 +88,7 @@ def decode_rated(values: Sequence[bytes]) -> tuple[list[RatedRecord], list[int]]
     A foreign value may hold two records, or half a record, so that the joined text has another number of records than
     there are values: then each value is decoded alone.
     """
-    with suppress(msgspec.MsgspecError):
+    with suppress(*NOT_JSON):
         together = _RECORDS.decode(b"[" + b",".join(values) + b"]")
         if len(together) == len(values):
             return together, []
@@ -95,7 +96,7 @@ def decode_rated(values: Sequence[bytes]) -> tuple[list[RatedRecord], list[int]]
     for index, value in enumerate(values):
         try:
             records.append(_RECORD.decode(value))
-        except msgspec.MsgspecError:
+        except NOT_JSON:
             strange.append(index)
     return records, strange
 
@@ -108,7 +109,7 @@ def details_of(value: bytes) -> Details:
         return Details(fact.usage_id, fact.ts, fact.measure, joined(categories))
     try:
         data = _DETAILS.decode(value).data
-    except msgspec.MsgspecError as error:
+    except NOT_JSON as error:
         raise UndecodableRecordError(f"not a record of the log: {error}") from error
     texts = joined((data.who, data.what, data.where, data.other, data.metadata))
     return Details(data.usage_id, data.ts, data.measure or {}, texts)

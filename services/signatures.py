@@ -6,17 +6,19 @@ has one token, however often it is signed.
 """
 
 import hmac
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from services.failures import ExpectedFailure, Worded
 
 _ALGORITHM = "EdDSA"
+#: The members of a public key beside its bytes, `x`.
+_KIND = {"crv": "Ed25519", "kty": "OKP"}
 
 
 class NoSecretError(Worded, ExpectedFailure):
@@ -47,7 +49,7 @@ class Signer:
         seed = hmac.new(secret, b"the key that checkpoints are signed with", sha256).digest()
         self._private, self._audience = Ed25519PrivateKey.from_private_bytes(seed), audience
         public = _encoded(self._private.public_key().public_bytes_raw())
-        self._public = {"crv": "Ed25519", "kty": "OKP", "x": public}
+        self._public = {**_KIND, "x": public}
         self.key = _thumbprint(self._public)
 
     def sign(self, content: Mapping[str, Any]) -> str:
@@ -77,11 +79,21 @@ def read_signed(token: str, audience: str, key: str | None = None) -> Signed:
         public = header.get("jwk")
         if not isinstance(public, dict) or header.get("kid") != _thumbprint(public):
             raise ForgedError
-        web_key = jwt.PyJWK(public, _ALGORITHM)
-        content = jwt.decode(token, web_key, algorithms=[_ALGORITHM], audience=audience)
-    except (jwt.PyJWTError, TypeError, ValueError) as error:
+        content = jwt.decode(token, _public_key(public), algorithms=[_ALGORITHM], audience=audience)
+    except (jwt.PyJWTError, TypeError, ValueError, RecursionError) as error:
         raise ForgedError from error
     return Signed(header["kid"], content)
+
+
+def _public_key(public: Mapping[str, Any]) -> Ed25519PublicKey:
+    """The key of exactly those members that the thumbprint covers.
+
+    No library may look for the key among others: a private key beside somebody else's `x` could sign in that name.
+    Raises: ForgedError; TypeError, ValueError for an `x` that is no key.
+    """
+    if public != {**_KIND, "x": public.get("x")}:
+        raise ForgedError
+    return Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(public["x"] + "="))
 
 
 def _thumbprint(public: Mapping[str, Any]) -> str:

@@ -12,14 +12,16 @@ The records may come from anywhere: the log, an archive of it, or an export.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from projections.not_json import NOT_JSON
 from projections.proof.merkle import Hash, grown, leaf_hash, root_of, root_of_peaks
 
 #: Most records of a segment, hence of a proof: some 30 MB, read in less than a second.
 MOST = 65_536
 _OFFSET_BYTES = 8
+_UTC = timedelta(0)
 _TICK = b'{"type":"ClockTicked",'
 
 
@@ -85,15 +87,18 @@ class Cutter:
 def tick_of(value: bytes | None) -> datetime | None:
     """The quarter hour in a record that is a tick of the real clock; None for any other record.
 
-    It is read from the bytes alone, so records of other program versions and of strangers are no exception.
+    It is read from the bytes alone, so records of other program versions and of strangers are no exception. A stranger
+    may write any moment; only one in UTC counts, as all real ticks are: others have no single text in a signed head, or
+    cannot be converted to UTC.
     """
     if value is None or not value.startswith(_TICK):
         return None
     try:
         document = json.loads(value)
-        return datetime.fromisoformat(document["data"]["now"]) if document["organization"] == "" else None
-    except (ValueError, KeyError, TypeError, RecursionError):
+        tick = datetime.fromisoformat(document["data"]["now"]) if document["organization"] == "" else None
+    except (*NOT_JSON, KeyError, TypeError):
         return None
+    return tick if tick is not None and tick.utcoffset() == _UTC else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import jwt
 
 from services.access.denials import AccessUnknownError, WrongTokenError
 from services.access.scopes import scopes_of, with_implied
-from services.access.tokens import LINK_SECONDS, Identity, Tokens
+from services.access.tokens import BROKEN, LINK_SECONDS, Identity, Tokens
 from services.failures import ExpectedFailure, Passing, outside_of
 
 _AUDIENCE, _ALGORITHM = "trueup-console-link", "HS256"
@@ -60,7 +60,7 @@ def entrance_of(tokens: Tokens, code: str) -> Entrance:
     """The content of a link's code. Raises: WrongTokenError, also for an expired link."""
     try:
         claims = jwt.decode(code, tokens.secret, algorithms=[_ALGORITHM], audience=_AUDIENCE, options=_OPTIONS)
-    except (jwt.InvalidTokenError, ValueError):
+    except BROKEN:
         raise WrongTokenError from None
     scopes = with_implied(scopes_of(str(claims["scope"]).split()))
     identity = Identity(str(claims["sub"]), str(claims["org"]), scopes, float(claims["ends"]))

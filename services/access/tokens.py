@@ -18,6 +18,8 @@ LINK_SECONDS = 900
 #: Stands for every organization.
 EVERY = "*"
 _ISSUER, _ALGORITHM = "trueup", "HS256"
+#: Raised for texts that are no token, which anybody may send: one that is nested too deeply, too.
+BROKEN = (jwt.InvalidTokenError, ValueError, RecursionError)
 #: Another process's clock may be ahead, so no token is refused as too young.
 _OPTIONS: Any = {"require": ["sub", "org", "scope", "iat", "exp", "aud", "iss"], "verify_iat": False}
 #: Most tokens that are cached with their content: checking a signature takes a tenth of a millisecond.
@@ -103,7 +105,7 @@ class Tokens:
             )
         except jwt.ExpiredSignatureError:
             raise ExpiredTokenError from None
-        except (jwt.InvalidTokenError, ValueError):
+        except BROKEN:
             raise WrongTokenError from None
         return _identity(claims)
 

@@ -12,6 +12,7 @@ import msgspec
 from events.decimals import MAX_WHOLE_DIGITS, parse_decimal, read_decimal
 from events.resources.base import CODE_MAX, is_plain
 from events.resources.bounds import MANY, TEXT_MAX, USAGE_TEXT_MAX
+from projections.not_json import NOT_JSON
 from services.api.measurement import ITEMS_MAX, UID_MAX, Measurement, time_of
 from services.api.statuses import RefusedItemsError
 from services.commands.bodies import parse_model
@@ -76,7 +77,7 @@ def read_items(raw: bytes) -> list[Item]:
     """
     try:
         items = _decode(raw).measurements
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+    except NOT_JSON as error:
         raise _explained(raw, error) from None
     if not 1 <= len(items) <= ITEMS_MAX:
         raise InvalidField(field="measurements", rule=f"must have 1 to {ITEMS_MAX} items, not {len(items)}")
@@ -124,7 +125,7 @@ def _explained(raw: bytes, error: Exception) -> CommandError:
     """The refusal of a body that could not be read, by item if it has items."""
     try:
         raws = _decode_raws(raw).measurements
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as whole:
+    except NOT_JSON as whole:
         return InvalidField(field="body", rule=f'must be JSON, {{"measurements": [...]}}: {whole}')
     if not 1 <= len(raws) <= ITEMS_MAX:
         return InvalidField(field="measurements", rule=f"must have 1 to {ITEMS_MAX} items, not {len(raws)}")
@@ -145,5 +146,5 @@ def _faults(raws: Sequence[msgspec.Raw]) -> Iterator[tuple[int, str]]:
             yield index, refused.rule
         except InvalidBody as invalid:
             yield index, str(invalid)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        except NOT_JSON as error:
             yield index, f"must be JSON: {error}"

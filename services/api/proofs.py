@@ -8,6 +8,7 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from events.topics import CATALOG, EVENTS
+from projections.not_json import NOT_JSON
 from services.api.calls import Call, Caller, organization_router
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Query, Reader, Whole, whole_number
@@ -90,7 +91,7 @@ async def inclusion(
         async with LogReader(call.api.cluster) as reader:
             proof = await prove_inclusion(reader, log_partition, offset, call.api.proof_key, call.organization)
         told = msgspec.json.decode(proof.value, type=_Organization)
-    except (NoRecordError, msgspec.MsgspecError) as error:
+    except (NoRecordError, *NOT_JSON) as error:
         raise unknown from error
     if told.organization != call.organization:
         raise unknown

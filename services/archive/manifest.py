@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
+from projections.not_json import NOT_JSON
 from services.archive.defects import BrokenArchiveError
 from services.kafka import Mark
 
@@ -25,6 +26,9 @@ FORMAT = 1
 NAME = "manifest.json"
 #: Matches the name of a piece, or of an unfinished piece or manifest; its group is the offset up to which that goes.
 _REACHES = re.compile(rf"\d{{20}}-(\d{{20}})-[0-9a-f]{{16}}\.parquet|{re.escape(NAME)}\.(\d{{20}})\.")
+
+#: Matches a digest of a record, as a mark has it.
+_DIGEST = re.compile(r"(?:[0-9a-f]{2})*")
 
 
 class ArchivePiece(msgspec.Struct, frozen=True):
@@ -134,7 +138,7 @@ def unseal(file: bytes, wanted: type[S], path: str) -> S:
         outer = _SEALED.decode(file)
         is_whole = hashlib.sha256(bytes(outer.manifest)).hexdigest() == outer.sha256
         sealed = msgspec.json.decode(outer.manifest, type=wanted)
-    except msgspec.MsgspecError as error:
+    except NOT_JSON as error:
         raise BrokenArchiveError(path, f"is no manifest: {error}") from error
     if not is_whole:
         raise BrokenArchiveError(path, "is not as it was written: its hash is another one")
@@ -153,6 +157,8 @@ def manifest_of(content: bytes, topic: str, partition: int, path: str) -> Manife
         raise BrokenArchiveError(path, f"is of {manifest.topic}/{manifest.partition}")
     position = 0
     for piece in manifest.pieces:
+        if not _DIGEST.fullmatch(piece.last_digest):
+            raise BrokenArchiveError(path, f"has a piece {piece.name} whose last record has no digest")
         may_begin = piece.first >= position if topic == USAGE else piece.first == position
         if not may_begin or not piece.first <= piece.last_offset < piece.next:
             raise BrokenArchiveError(path, f"has a piece {piece.name} where offset {position} was due")

@@ -114,11 +114,14 @@ def read_piece(place: FilePlace, manifest: Manifest, piece: ArchivePiece) -> pa.
         raise PieceGoneError(shown, "is gone")
     if hashlib.sha256(content).hexdigest() != piece.sha256:
         raise BrokenArchiveError(shown, "is not as it was written: its hash is another one")
-    table = pq.read_table(pa.BufferReader(content))
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+    except (pa.ArrowException, OSError) as error:
+        raise BrokenArchiveError(shown, f"is no file of records: {error}") from error
     if not table.schema.equals(SCHEMA) or table.num_rows != piece.records:
         raise BrokenArchiveError(shown, "does not hold what its manifest says")
     offsets = table["offset"].to_pylist()
-    if offsets != sorted(set(offsets)) or not piece.first <= offsets[0] <= offsets[-1] < piece.next:
+    if not offsets or offsets != sorted(set(offsets)) or not piece.first <= offsets[0] <= offsets[-1] < piece.next:
         raise BrokenArchiveError(shown, "has offsets that its manifest does not say")
     [last] = records_of(table.slice(table.num_rows - 1))
     if last.mark != piece.mark or set(table["partition"].unique().to_pylist()) != {manifest.partition}:

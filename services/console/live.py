@@ -75,7 +75,7 @@ class Streams:
     async def page(self, visit: Visit) -> Response:
         """A stream with an event `changed` each time the content of a page has changed."""
         visitor = visit.identity.access_key_id
-        if self._ending.is_set() or self._open.total() >= self.most or self._open[visitor] >= self.most_each:
+        if self._ending.is_set() or self._is_full(visitor):
             raise ApiRefused(503, "too many pages are looked at; this one shows what was when it was loaded")
         about = _about(visit.query)
         mark = visit.request.headers.get("last-event-id") or visit.query.get("at")
@@ -85,6 +85,9 @@ class Streams:
         events = self._events(visit, about, mark, standing, reached)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
+    def _is_full(self, visitor: str) -> bool:
+        return self._open.total() >= self.most or self._open[visitor] >= self.most_each
+
     def end(self) -> None:
         """End every stream, and begin none, because the process is about to end."""
         self._ending.set()
@@ -92,6 +95,8 @@ class Streams:
     async def _events(
         self, visit: Visit, about: About, mark: str | None, standing: PageMark, reached: Reached | None
     ) -> AsyncIterator[str]:
+        if self._is_full(visit.identity.access_key_id):
+            return  # others, asked for at the same time, have begun since `page` looked
         with self._counted(visit.identity.access_key_id):
             yield "retry: 5000\n\n"
             if mark != standing.mark:

@@ -103,7 +103,10 @@ class SigningIn:
             identity = self.console.gate.bearer_of(authorization)
         except (NotSignedInError, AccessUnknownError) as error:
             return JSONResponse({"message": str(error)}, 401 if isinstance(error, NotSignedInError) else 503)
-        form = await read_form(request)
+        try:
+            form = await read_form(request)
+        except FormTooLargeError as error:
+            return JSONResponse({"message": str(error)}, 413)
         organization = form.get("organization", "") if identity.is_operators else identity.organization
         code = link_code(self.console.gate.tokens, identity, organization)
         return JSONResponse({"path": f"{Base.of(request).path}/enter/{code}"})

@@ -10,6 +10,7 @@ import msgspec
 
 from events.sources import LastSequences, Origins, commands_source
 from events.topics import CATALOG, EVENTS, TOPICS, USAGE
+from projections.not_json import NOT_JSON
 from services.breaks import (
     LogChangedError,
     LogCutError,
@@ -123,7 +124,7 @@ def numbered(record: FetchedRecord, origins: Origins) -> tuple[str, int] | None:
     """Source and sequence of a record, if its source is one of ours; None for foreign records."""
     try:
         sourced = _NUMBERED.decode(record.value or b"")
-    except msgspec.MsgspecError:
+    except NOT_JSON:
         return None
     return (sourced.source, sourced.sequence) if origins.own(sourced.source) else None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from events.codec import decode
+from events.codec import UndecodableRecordError, decode
 from events.dates import from_ms
 from events.facts.clock import ClockTicked
 from events.topics import CATALOG
@@ -86,7 +86,10 @@ def _tick_of(record: FetchedRecord) -> datetime | None:
     """The time that the record tells, if it is a tick of the relay; else None."""
     if b'"ClockTicked"' not in (record.value or b""):
         return None
-    envelope = decode(record.value or b"")
+    try:
+        envelope = decode(record.value or b"")
+    except UndecodableRecordError:  # a stranger's
+        return None
     return envelope.data.now if isinstance(envelope.data, ClockTicked) and not envelope.organization else None
 
 

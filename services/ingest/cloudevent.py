@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from events.dates import INSTANT_RULE
+from projections.not_json import NOT_JSON
 from services.refusals.refusal import Reason, Refused
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -84,7 +85,7 @@ def decode(value: bytes, headers: Headers) -> CloudEvent:
             event = _binary(value, headers)
         else:
             event = _decode_event(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise _explained(error) from None
     if event.datacontenttype is not None:
         _check_json(event.datacontenttype)

@@ -31,6 +31,7 @@ from events.sources import LastSequences, Origins, usage_partition_of
 from events.topics import EVENTS
 from projections.calendar import local_day
 from projections.corrections import corrected_by
+from projections.not_json import NOT_JSON
 from services.breaks import LogWentBackError
 from services.continuity.memory import mark_of_fact
 from services.ingest.catalogs import Catalogs
@@ -230,6 +231,6 @@ def second_writer(sources: frozenset[str], record: FetchedRecord, topic: str) ->
     """
     try:
         source = _SOURCES.decode(record.value or b"").source
-    except msgspec.MsgspecError:  # it is none of our records
+    except NOT_JSON:  # it is none of our records
         return None
     return f"another worker wrote {source} at offset {record.offset} of {topic}" if source in sources else None

@@ -18,6 +18,7 @@ from events.sources import Origins
 from projections.aggregates import Contribution, DayState, TotalsKey, contributions, merge, merge_all
 from projections.calendar import Period
 from projections.corrections import put_in, taken_out
+from projections.not_json import NOT_JSON
 from projections.usage import PREFIX as USUAL_PREFIX
 from projections.usage import MeterPlan, joined
 
@@ -66,7 +67,7 @@ def decode_rated(value: bytes, origins: Origins) -> RatedEnvelope:
         return _RATED.decode(encode(decode_own(value, origins)))
     try:
         rated = _RATED.decode(value)
-    except msgspec.MsgspecError:
+    except NOT_JSON:
         raise ForeignRecordError("it begins as usage does and is none") from None
     if not origins.own(rated.source):
         raise ForeignRecordError(f"its source {rated.source[:80]!r} is none of this system's")

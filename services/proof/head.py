@@ -3,7 +3,7 @@
 It is a signed tree head of RFC 6962 except for its text, which is a JSON Web Signature, as for all checkpoints here.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
@@ -163,5 +163,8 @@ def _head(content: Any) -> Head:
     except ValidationError as error:
         raise StrangeHeadError from error
     if root_of_peaks(head.peaks) != head.root or len(head.peaks) != head.size.bit_count():
+        raise StrangeHeadError
+    tick = head.segment.tick
+    if tick is not None and tick.utcoffset() != timedelta(0):  # no log has such a tick, and not all have a time in UTC
         raise StrangeHeadError
     return head

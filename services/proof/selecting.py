@@ -15,6 +15,7 @@ from events.envelope import event_id
 from events.facts.bills import BillFact, BillIssued
 from events.facts.resources import AccountCreated
 from events.sources import LastSequences, Origins
+from projections.not_json import NOT_JSON
 from projections.proof.merkle import Hash, pruned
 from projections.proof.segments import Cutter, Segment, SegmentLeaves
 from projections.usage import PREFIX
@@ -52,7 +53,7 @@ class _Reading:
         """The members of the next record or, if it does not count, why not, as a text."""
         try:
             said = _SAID.decode(value)
-        except msgspec.MsgspecError:
+        except NOT_JSON:
             return _FOREIGN
         if not self._origins.own(said.source) or not (value.startswith(PREFIX) or _has_its_id(said)):
             return _FOREIGN

@@ -16,6 +16,7 @@ from events.envelope import event_id
 from events.facts.usage import UsageRead
 from events.sources import KINDS, LastSequences, usage_partition_of
 from events.topics import USAGE
+from projections.not_json import NOT_JSON
 from projections.readmodels import columns
 from services.continuity.check import log_partitions
 from services.continuity.memory import Known, mark_of_fact
@@ -110,7 +111,7 @@ class Scan:
     def _ours(self, record: FetchedRecord) -> _Named | None:
         try:
             named = _NAMED.decode(record.value or b"")
-        except msgspec.MsgspecError:
+        except NOT_JSON:
             return None
         if named.source in self._known:
             return named

@@ -10,6 +10,7 @@ import msgspec
 from events.dates import from_ms
 from events.resources.base import CODE_MAX
 from events.topics import ARRIVAL_HEADER, CUT_HEADER, HEADER_PREFIX, HELD_HEADER, REASON_HEADER, RULE_HEADER
+from projections.not_json import NOT_JSON
 from services.kafka import FetchedRecord
 
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
@@ -135,14 +136,14 @@ def _said(value: bytes, headers: Mapping[str, bytes]) -> _Said:
         return _Said(*(_text(headers[name]) if name in headers else None for name in attributes))
     try:
         return _decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         return _Said()
 
 
 def _meter(value: bytes, headers: Mapping[str, bytes]) -> object:
     try:
         return (_decode_data(value) if "ce_specversion" in headers else _decode_whole(value).data).meter
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         return None
 
 

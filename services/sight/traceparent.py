@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from projections.not_json import NOT_JSON
+
 #: The name of the header; the attribute of CloudEvents' distributed tracing extension, in binary form, and in JSON.
 HEADER, _EXTENSION, _MEMBER = "traceparent", "ce_traceparent", b'"traceparent"'
 #: A well-formed and sampled `traceparent`. Versions after 00 may have more fields at the end.
@@ -89,6 +91,6 @@ def _of_event(record: ReadRecord) -> bytes | None:
     named = dict(record.headers) if record.headers else {}
     extension = named.get(_EXTENSION)
     if extension is None and record.value is not None and _MEMBER in record.value:
-        with suppress(msgspec.MsgspecError, RecursionError):
+        with suppress(*NOT_JSON):
             extension = _structured.decode(record.value).traceparent.encode()
     return extension if extension is not None else named.get(HEADER)

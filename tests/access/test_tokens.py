@@ -16,6 +16,8 @@ from services.access.tokens import EVERY, TOKEN_SECONDS, Tokens
 SECRET = b"a secret of more than sixty-four bytes, as many as any of the algorithms wants to have"
 TOKENS = Tokens(SECRET)
 READ = frozenset({Scope.READ})
+#: The head of a token that is nested too deeply to be read.
+NESTED = base64.urlsafe_b64encode(b'{"alg":' + b"[" * 20_000).decode().rstrip("=")
 
 
 def claims(**more: Any) -> dict[str, Any]:
@@ -59,6 +61,7 @@ def test_a_token_says_whose_it_is_and_what_it_is_good_for() -> None:
         signed(claims(iss="other")),
         *(signed(claims(**{name: None})) for name in claims()),
         signed(claims())[:-2],
+        f"{NESTED}.e30.AAAA",
     ],
 )
 def test_what_this_api_did_not_sign_is_no_token(token: str) -> None:

@@ -1,9 +1,13 @@
 """An archive that somebody has changed: what was tampered with is named."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
@@ -119,11 +123,41 @@ def other_records(tmp_path: Path) -> tuple[Path, str]:
     return file, "has other records than its manifest says"
 
 
+def rewritten(tmp_path: Path, content: bytes, **said: object) -> Path:
+    """The only piece of the catalog with another content, by somebody who writes manifests as we do."""
+    piece = load(FilePlace(str(tmp_path)), CATALOG, 0).pieces[-1]
+    piece = msgspec.structs.replace(piece, first=0, sha256=hashlib.sha256(content).hexdigest(), **said)
+    (tmp_path / CATALOG / "0" / piece.name).write_bytes(content)
+    (tmp_path / CATALOG / "0" / NAME).write_bytes(seal(Manifest(CATALOG, 0, pieces=(piece,))))
+    return tmp_path / CATALOG / "0" / piece.name
+
+
+def no_records(tmp_path: Path) -> tuple[Path, str]:
+    return rewritten(tmp_path, b"no records"), "is no file of records"
+
+
+def not_one_record(tmp_path: Path) -> tuple[Path, str]:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table_of(0, []), sink)
+    return rewritten(tmp_path, sink.getvalue().to_pybytes(), records=0), "has offsets that its manifest does not say"
+
+
+def no_digest(tmp_path: Path) -> tuple[Path, str]:
+    rewritten(tmp_path, b"", last_digest="none")
+    return tmp_path / CATALOG / "0" / NAME, "has a piece"
+
+
+def nested_manifest(tmp_path: Path) -> tuple[Path, str]:
+    (tmp_path / CATALOG / "0" / NAME).write_bytes(b'{"sha256":"","manifest":' + b"[" * 100_000)
+    return tmp_path / CATALOG / "0" / NAME, "is no manifest"
+
+
 @pytest.mark.parametrize(
     "tamper",
     [
         changed_byte, gone, changed_manifest, lost_manifest, no_manifest, lost_partition, lost_last_partition,
         lost_topic, lost_counts, changed_counts, fewer_counts, other_records,
+        no_records, not_one_record, no_digest, nested_manifest,
     ],
 )  # fmt: skip
 def test_what_was_tampered_with_is_named(

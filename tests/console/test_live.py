@@ -176,6 +176,20 @@ async def test_streams_are_bounded_for_each_visitor_and_for_all() -> None:
     await world.events(world.visit())
 
 
+async def test_streams_that_are_asked_for_at_once_are_bounded_too() -> None:
+    world = World()
+    world.streams.most_each = 2
+    streams = [await world.events(world.visit()) for _ in range(5)]
+    begun = [[event async for event in _first(stream)] for stream in streams]
+    assert begun == [["retry: 5000\n\n"]] * 2 + [[]] * 3
+
+
+async def _first(stream: AsyncIterator[str]) -> AsyncIterator[str]:
+    async for event in stream:
+        yield event
+        return
+
+
 async def test_a_page_bears_the_mark_from_before_it_asked_anything() -> None:
     world = World()
 

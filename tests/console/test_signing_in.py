@@ -14,7 +14,7 @@ from services.access.links import SpentLinks, entrance_of, link_code
 from services.access.local import LocalKey
 from services.access.scopes import Scope
 from services.access.tokens import LINK_SECONDS, Identity, Tokens
-from services.console.sessions import COOKIE, FORM_TOKEN
+from services.console.sessions import COOKIE, FORM_BYTES, FORM_TOKEN
 from services.demo.client import Client
 from services.postgres import Role, connected
 from services.run.up import System
@@ -128,6 +128,7 @@ async def test_who_may_only_read_sees_nothing_that_writes(office: Office, visito
 async def test_a_link_signs_in_once(office: Office, stranger: httpx.AsyncClient) -> None:
     assert (await stranger.post("/console/links")).status_code == 401
     headers = {"authorization": f"Bearer {token_of()}"}
+    assert (await stranger.post("/console/links", content=bytes(FORM_BYTES + 1), headers=headers)).status_code == 413
     made = await stranger.post("/console/links", data={"organization": office.api.organization}, headers=headers)
     path = made.json()["path"]
     for _ in range(2):

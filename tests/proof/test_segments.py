@@ -99,3 +99,20 @@ def test_another_byte_record_order_or_place_is_another_root(data: st.DataObject)
 )
 def test_what_only_looks_like_a_tick_is_a_record_like_any_other(value: bytes) -> None:
     assert tick_of(value) is None
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        "2026-01-01T00:15:00",
+        "0001-01-01T00:00:00",  # of which no seconds since 1970 can be told
+        "0001-01-01T00:00:00+14:00",  # which has no time in UTC
+        "9999-12-31T23:45:00-12:00",
+        "2026-01-01T00:15:00+00:00:30",  # which JSON does not give back
+        "2026-01-01T01:15:00+01:00",
+        "2026-01-01",
+    ],
+)
+def test_a_tick_that_no_clock_of_ours_writes_ends_nothing(now: str) -> None:
+    value = f'{{"type":"ClockTicked","organization":"","data":{{"now":"{now}"}}}}'.encode()
+    assert tick_of(value) is None

@@ -43,6 +43,8 @@ SETTINGS = {
     "jit": "off",
 }
 _log = structlog.get_logger(__name__)
+#: Rights of the folder of the socket.
+_PRIVATE = stat.S_IRWXU
 _PASS = stat.S_IXOTH
 _READ = stat.S_IROTH | stat.S_IXOTH
 
@@ -64,7 +66,7 @@ class EmbeddedPostgres(EmbeddedPart):
 
     async def start(self) -> str:
         self._begin_output()
-        self._socket.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._socket, self._owner)
         if self._owner:
             await asyncio.to_thread(hand_over, self._owner, (self._folder, self._socket), self._binaries())
         if not self._data.exists():
@@ -161,6 +163,22 @@ def socket_folder(folder: Path) -> Path:
         return near
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     return Path("/tmp") / f"trueup-{os.getuid()}-{digest}"
+
+
+def make_private(folder: Path, owner: Owner | None) -> None:
+    """Make the folder that only this user, and the server's, may enter. Whoever enters it is the database's superuser.
+
+    In /tmp anybody can make a folder of this name beforehand. Raises: StackError if somebody did.
+    """
+    folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    there = folder.lstat()
+    if not stat.S_ISDIR(there.st_mode) or there.st_uid not in (os.geteuid(), owner.user if owner else os.geteuid()):
+        raise StackError(
+            f"{folder}, where Postgres' socket is to stand, is somebody else's, who could reach the database by it; "
+            "have it removed, or choose a TRUEUP_HOME with a shorter path"
+        )
+    if stat.S_IMODE(there.st_mode) != _PRIVATE:
+        folder.chmod(_PRIVATE)
 
 
 def server_owner() -> Owner | None:

@@ -58,7 +58,9 @@ class Stack:
             raise
         self._endpoints = Endpoints(cluster_at(bootstrap, self.settings), url)
         if self._lock:
-            write_whole(_addresses(self.home), json.dumps({"kafka_bootstrap": bootstrap, "database_url": url}))
+            # A given address of Postgres may have a password in it.
+            addresses = {"kafka_bootstrap": bootstrap, "database_url": url}
+            write_whole(_addresses(self.home), json.dumps(addresses), 0o600)
         return self._endpoints
 
     async def stop(self) -> None:
@@ -189,8 +191,8 @@ def told_endpoints(settings: Settings) -> Endpoints:
 
 
 def _running(settings: Settings) -> dict[str, str]:
-    """The addresses that a stack running in this home has written down; empty if none runs."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+    """The addresses that a stack of this user's running in this home has written down; empty if none runs."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError, ValueError, TypeError):
         return dict(json.loads(_addresses(settings.home.expanduser().absolute()).read_text()))
     return {}
 
