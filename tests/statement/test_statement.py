@@ -125,6 +125,19 @@ def test_numbers_and_days_have_the_accounts_form() -> None:
     assert spelled(odd).sums[0] == ("Sum", "$1,234.50")
 
 
+@pytest.mark.parametrize("currency", ["HUF", "IDR", "COP"])
+def test_amounts_of_a_currency_without_small_coins_add_up_as_shown(currency: str) -> None:
+    shown = spelled(statement(bill("0.50", "0.50", currency=currency), None))
+    assert [row.amount[-4:] for block in shown.blocks for row in block.rows] == ["0.50", "0.50"]
+    assert shown.sums[0][1].endswith("1.00")
+
+
+def test_a_locale_of_no_language_is_none() -> None:
+    document = statement(bill("1234.50"), None, customFields={"locale": "root"})
+    assert document.locale == "en"
+    assert paper_of(document).startswith(b"%PDF")
+
+
 def test_no_text_is_markup_formula_or_code() -> None:
     document = statement(
         bill("10.00", description=HOSTILE), config(note=HOSTILE, taxRate=19), name="=cmd|' /C calc'!A0"
