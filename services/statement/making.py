@@ -111,7 +111,7 @@ def _priced(line: BillLine) -> tuple[Decimal, Decimal]:
     """
     if line.units and (line.amount < 0) == (line.units < 0):
         price = _WIDE.divide(line.amount, line.units)
-        if price == price.quantize(_FINEST) and price * line.units == line.amount:
+        if price == _WIDE.quantize(price, _FINEST) and _WIDE.multiply(price, line.units) == line.amount:
             return line.units, normal(price)
     return (-_ONE, -line.amount) if line.amount < 0 else (_ONE, line.amount)
 

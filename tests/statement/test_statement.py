@@ -106,12 +106,14 @@ def test_without_a_rate_no_tax_is_named() -> None:
         ("-12.50", "5", "-1", "12.50"),  # no price is below zero
         ("0.01", "20000000", "1", "0.01"),  # finer than a price is told
         ("0.00", "7", "7", "0"),
+        ("90000000000.00", "0.000000000001", "0.000000000001", "90000000000000000000000"),
     ],
 )
 def test_pieces_times_price_is_the_amount(amount: str, units: str, pieces: str, price: str) -> None:
     [line] = statement(bill(amount, units=units), None).lines
     assert (line.pieces, line.price) == (Decimal(pieces), Decimal(price))
     assert line.pieces * line.price == line.amount
+    assert spelled(statement(bill(amount, units=units), None)).blocks
 
 
 def test_numbers_and_days_have_the_accounts_form() -> None:
