@@ -82,7 +82,7 @@ def _line(bill: BillIssued, line: BillLine, resources: Resources) -> StatementLi
         number=line.number,
         id=line.id,
         type=line.type,
-        text=line.description or line.type.replace("_", " ").capitalize(),
+        text=line.description if line.description.strip() else line.type.replace("_", " ").capitalize(),
         account="" if line.account_id == bill.account_id else _code(resources, line.account_id),
         product="" if product is None else product.body.name,
         product_code="" if product is None else product.body.code,

@@ -25,7 +25,7 @@ from services.statement.paper import UnreadableLogo, paper_of
 from services.statement.spelled import spelled
 from services.statement.spreadsheet import harmless, table_of
 from services.statement.statement import Statement
-from services.statement.ubl import NotForUbl, ubl_of
+from services.statement.ubl import ubl_of
 from tests.commands.world import NOW, Story, configure, document
 
 BILL = decode((Path(__file__).parent.parent / "golden" / "BillIssued.json").read_bytes()).data
@@ -39,7 +39,6 @@ HOSTILE = '<script>alert("1")</script> #let x = $y$ *bold* & =1+1 \x01'
 PNG = json.loads((Path(__file__).parent.parent / "golden" / "StatementConfigCreated.json").read_text())["data"]["body"][
     "logo"
 ]
-PRICE = "cac:Price/cbc:PriceAmount"
 NAMES = {
     "cac": "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2",
     "cbc": "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2",
@@ -175,54 +174,9 @@ def test_a_logo_that_is_none_is_named() -> None:
         paper_of(broken)
 
 
-def sums(written: bytes) -> dict[str, str]:
-    """Amounts of the whole, by the names of their elements."""
-    total = ET.fromstring(written).find("cac:LegalMonetaryTotal", NAMES)
-    assert total is not None
-    return {element.tag.partition("}")[2]: str(element.text) for element in total}
-
-
-def test_an_electronic_invoice_adds_up() -> None:
-    document = statement(bill("10.00", "-2.50", "0.05"), config(taxRate=19))
-    written = ubl_of(document)
-    root = ET.fromstring(written)
-    assert sums(written) == {
-        "LineExtensionAmount": "7.55",
-        "TaxExclusiveAmount": "7.55",
-        "TaxInclusiveAmount": "8.98",
-        "PayableAmount": "8.98",
-    }
-    lines = root.findall("cac:InvoiceLine", NAMES)
-    assert [line.findtext("cbc:LineExtensionAmount", None, NAMES) for line in lines] == ["10.00", "-2.50", "0.05"]
-    for line in lines:
-        [quantity, amount] = (
-            line.findtext(name, "", NAMES) for name in ("cbc:InvoicedQuantity", "cac:Price/cbc:PriceAmount")
-        )
-        assert Decimal(quantity) * Decimal(amount) == Decimal(line.findtext("cbc:LineExtensionAmount", "", NAMES))
-        assert Decimal(amount) >= 0
-    assert root.findtext("cac:TaxTotal/cbc:TaxAmount", None, NAMES) == "1.43"
-    assert root.findtext("cac:TaxTotal/cac:TaxSubtotal/cac:TaxCategory/cbc:ID", None, NAMES) == "S"
-
-
-def test_outside_of_tax_no_tax_number_is_told() -> None:
-    root = ET.fromstring(ubl_of(statement(bill("10.00"), config())))
-    assert root.findtext("cac:TaxTotal/cac:TaxSubtotal/cac:TaxCategory/cbc:ID", None, NAMES) == "O"
-    assert root.find(".//cac:PartyTaxScheme", NAMES) is None
-
-
-def test_what_an_electronic_invoice_lacks_is_named() -> None:
-    bare = {"seller": {"name": "Seller"}}
-    with pytest.raises(NotForUbl, match=r"country of account acme must .*; seller.address.country .*; seller.reg"):
-        ubl_of(statement(bill("10.00"), config(**bare), address={"country": "France"}))
-    with pytest.raises(NotForUbl, match="the organization has no statementconfig"):
-        ubl_of(statement(bill("10.00"), None))
-    untaxed = {"seller": {"name": "Seller", "address": {"country": "DE"}}, "taxRate": 0}
-    with pytest.raises(NotForUbl, match="taxNumber of statementconfig is required"):
-        ubl_of(statement(bill("10.00"), config(**untaxed)))
-    with pytest.raises(NotForUbl, match="an amount in KWD has 3 digits, and EN 16931 knows 2"):
-        ubl_of(statement(bill("10.000", currency="KWD"), config()))
-    with pytest.raises(NotForUbl, match="it is pending"):
-        ubl_of(replace(statement(bill("10.00"), config()), pending=True))
+def test_a_blank_text_is_none() -> None:
+    [line] = statement(bill("10.00", description=" "), None).lines
+    assert line.text == "Usage"
 
 
 @pytest.mark.parametrize(
