@@ -168,6 +168,14 @@ def test_the_same_statement_is_the_same_paper() -> None:
     assert paper_of(document) == paper_of(document) != paper_of(replace(document, number="other"))
 
 
+def test_a_long_word_breaks_on_paper_instead_of_running_off_it() -> None:
+    long = "X" * 200
+    issued = bill("12345678901234567.89", description=long, unit=long, units="123456789012345678.123456789012345678")
+    configured = config(taxRate=19, note=long, seller=SELLER | {"name": long, "iban": long})
+    paper = paper_of(statement(issued, configured, name=long, purchaseOrderNumber=long))
+    assert b"/Count 2" in paper, "written over each other they would fit on one page"
+
+
 def test_a_logo_that_is_none_is_named() -> None:
     broken = statement(bill("10.00"), config(logo=PNG[:40] + "AAAA" + PNG[44:]))
     with pytest.raises(UnreadableLogo, match="logo of statementconfig cannot be read as a PNG"):
