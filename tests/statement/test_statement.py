@@ -153,7 +153,7 @@ def test_no_text_is_markup_formula_or_code() -> None:
     assert paper_of(document).startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\uff1d1+1"])
 def test_no_text_of_a_line_is_a_formula_to_a_spreadsheet(text: str) -> None:
     document = statement(bill("-2", description=text, unit=text, commitment_id=text, balance_id=text, id=text), None)
     headings, cells = csv.reader(StringIO(table_of(document).decode().lstrip("\ufeff"), newline=""))
