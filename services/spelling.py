@@ -3,14 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from copy import copy
 from datetime import date
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import NumberPattern, format_currency, format_decimal
+from babel.numbers import NumberPattern, format_currency, format_decimal, parse_pattern
 
 from events.decimals import EXACT
 from projections.money import minor_digits
@@ -22,6 +21,8 @@ PLAIN = "en"
 #: A day there: first the day, and the month in letters, so that nobody takes one for the other.
 _PLAIN_DAY = "d MMM y"
 _LETTER_AND_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
+#: The digits after the point in a form of numbers, `#,##0.00`.
+_FRACTION = re.compile(r"\.0+")
 _REMEMBERED = 50_000
 #: No number that there is gets rounded in it before it is rounded to what is shown.
 _WIDE = Context(prec=EXACT.prec)
@@ -72,9 +73,8 @@ def _pattern(locale: str, digits: int) -> NumberPattern:
     """The locale's form of money, with this number of digits after the point: babel's own number is the one of coins
     and notes, by which a forint has no hundredths; but amounts are rounded, charged and added in them (rules 9.1).
     """
-    pattern: NumberPattern = copy(Locale.parse(locale).currency_formats["standard"])
-    pattern.frac_prec = (digits, digits)
-    return pattern
+    form: str = Locale.parse(locale).currency_formats["standard"].pattern
+    return parse_pattern(_FRACTION.sub("." + "0" * digits if digits else "", form))
 
 
 def _apart(text: str) -> str:
