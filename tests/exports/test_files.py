@@ -159,3 +159,10 @@ def test_a_journals_files_say_up_to_which_day_they_close(tmp_path: Path) -> None
         with folder.file_of(Range(MARK, until), "parquet") as (file, _):
             file.write(b"")
     assert folder.newest() == RANGE.until._replace(closed=date(2026, 1, 31))
+
+
+def test_a_folder_is_one_however_it_is_spelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its address one export keeps others out: two at once would write the same lines."""
+    monkeypatch.chdir(tmp_path)
+    spelled = (str(tmp_path / "out"), f"{tmp_path}/out/", "out", "./out", f"file://{tmp_path}/out")
+    assert len({Folder(url, "org", "journal").address for url in spelled}) == 1
