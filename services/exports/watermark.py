@@ -86,6 +86,7 @@ def checked_range(
     is_backward = asked.since.position > asked.until.position
     if is_backward or (asked.since.closed or date.min) > (asked.until.closed or date.max):
         raise BackwardWatermarksError(since=asked.since.text, until=asked.until.text)
-    if newest.closed is not None and asked.until.closed is None:
-        raise UnclosedWatermarkError(mark=asked.until.text)
+    for mark in asked if newest.closed is not None else ():
+        if mark.closed is None and mark.position:
+            raise UnclosedWatermarkError(mark=mark.text)
     return asked

@@ -169,7 +169,7 @@ async def _a_journal_over_http_is_the_commands(shop: Shop, folder: Path) -> None
     for wrong, why in (
         ({"since": made["until"], "closedDate": "2026-02-27"}, "since: cannot be: there is nothing from"),
         ({"until": made["until"], "closedDate": "2026-02-27"}, "closedDate: does not go with until"),
-        ({"until": made["until"].partition("@")[0]}, "until: cannot be: watermark"),
+        *(({name: made["until"].partition("@")[0]}, f"{name}: cannot be: watermark") for name in ("since", "until")),
         ({"operationalDataTypes": ["BILL_LINE_ITEMS"], "closedDate": "2026-02-27"}, "closedDate: is of a JOURNAL"),
         ({"chart": {"cash": "1000"}}, "chart.cash"),
     ):

@@ -55,10 +55,12 @@ def test_what_cannot_be_is_named(since: Watermark | None, until: Watermark | Non
         checked_range(since, until, END)
 
 
-def test_a_journal_ends_with_a_day_so_that_the_next_one_closes_nothing_again() -> None:
+def test_a_journal_goes_from_day_to_day_so_that_none_closes_what_another_one_has() -> None:
     newest = END._replace(closed=date(2026, 3, 1))
-    with pytest.raises(UnclosedWatermarkError, match="0a1b2c3d-9 is of no journal"):
-        checked_range(None, END._replace(position=9), newest)
+    bare = END._replace(position=9)
+    for since, until in ((None, bare), (bare, None)):
+        with pytest.raises(UnclosedWatermarkError, match="0a1b2c3d-9 is of no journal"):
+            checked_range(since, until, newest)
     first = END._replace(position=9, closed=date(2026, 1, 31))
     assert checked_range(None, first, newest).until == first
     assert checked_range(first, None, newest) == Range(first, newest)
