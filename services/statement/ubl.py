@@ -19,7 +19,7 @@ _STANDARD, _ZERO, _OUTSIDE = "S", "Z", "O"
 _ENGLISH = Locale("en")
 #: Codes of two letters that babel names and ISO 3166-1 gives to no country.
 _NO_COUNTRIES = {"AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "XK", "ZZ"}
-_COUNTRIES = frozenset(code for code in _ENGLISH.territories if code.isalpha() and len(code) == 2) - _NO_COUNTRIES
+_COUNTRIES = {code for code in map(str, _ENGLISH.territories) if code.isalpha() and len(code) == 2} - _NO_COUNTRIES
 #: Beginnings of VAT numbers: a country's code, but for Greece, and for Northern Ireland.
 _VAT_PREFIXES = _COUNTRIES | {"EL", "XI"}
 #: Most digits that an amount may have after the point.
