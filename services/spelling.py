@@ -9,9 +9,10 @@ from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.numbers import NumberPattern, format_currency, format_decimal, parse_pattern
 
 from events.decimals import EXACT
+from projections.money import minor_digits
 
 #: The custom field of an account, or of the configuration of an organization: no resource of the wire has a locale.
 FIELD = "locale"
@@ -20,16 +21,21 @@ PLAIN = "en"
 #: A day there: first the day, and the month in letters, so that nobody takes one for the other.
 _PLAIN_DAY = "d MMM y"
 _LETTER_AND_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
+#: The digits after the point in a form of numbers, `#,##0.00`.
+_FRACTION = re.compile(r"\.0+")
 _REMEMBERED = 50_000
 #: No number that there is gets rounded in it before it is rounded to what is shown.
 _WIDE = Context(prec=EXACT.prec)
 
 
 def locale_named(text: object) -> str | None:
-    """Babel's name of a locale, `de-CH` or `de_CH`; None for what is none."""
+    """Babel's name of a locale, `de-CH` or `de_CH`; None for what is none, and for babel's `root`, which is of no
+    language.
+    """
     if isinstance(text, str):
         with suppress(ValueError, UnknownLocaleError):
-            return str(Locale.parse(text.strip().replace("_", "-"), sep="-"))
+            locale = Locale.parse(text.strip().replace("_", "-"), sep="-")
+            return None if locale.language == "root" else str(locale)
     return None
 
 
@@ -46,8 +52,9 @@ def locale_of(*fields: Mapping[str, object] | None) -> str:
 @lru_cache(_REMEMBERED)
 def money(value: Decimal | int, currency: str, locale: str) -> str:
     """In whole minor units of the currency: `$1,204.17`, `-¥12`."""
+    pattern = _pattern(locale, minor_digits(currency))
     with localcontext(_WIDE):
-        return _apart(format_currency(Decimal(value), currency, locale=locale))
+        return _apart(format_currency(Decimal(value), currency, format=pattern, locale=locale, currency_digits=False))
 
 
 @lru_cache(_REMEMBERED)
@@ -55,10 +62,19 @@ def price(value: Decimal | int, currency: str, locale: str) -> str:
     """With all its digits: a price of a unit may be far below a minor unit."""
     whole = Decimal(value)
     with localcontext(_WIDE):
-        if whole == round(whole, get_currency_precision(currency)):
+        if whole == round(whole, minor_digits(currency)):
             return money(value, currency, locale)
         text = format_currency(whole, currency, locale=locale, currency_digits=False, decimal_quantization=False)
     return _apart(text)
+
+
+@lru_cache(_REMEMBERED)
+def _pattern(locale: str, digits: int) -> NumberPattern:
+    """The locale's form of money, with this number of digits after the point: babel's own number is the one of coins
+    and notes, by which a forint has no hundredths; but amounts are rounded, charged and added in them (rules 9.1).
+    """
+    form: str = Locale.parse(locale).currency_formats["standard"].pattern
+    return parse_pattern(_FRACTION.sub("." + "0" * digits if digits else "", form))
 
 
 def _apart(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from events.resources.base import Day, Id, Model
+from events.resources.base import Day, Id, Model, check_days
 from events.resources.bounds import MANY, TABLE, Text, items
 from projections.revenue.journal import Chart
 from services.api.shown import Shown
@@ -54,6 +54,8 @@ class AdhocExport(Model):
                 raise ValueError(f"{to_camel(name)}: is of a JOURNAL")
         if self.closed_date is not None and self.until is not None:
             raise ValueError("closedDate: does not go with until, which says up to which day a journal closes")
+        if self.start_date is not None and self.end_date is not None:
+            check_days(self.start_date, self.end_date)
         return self
 
     @property

@@ -44,6 +44,7 @@ from services.exports.watermark import (
     ForeignWatermarkError,
     FutureWatermarkError,
     Range,
+    UnclosedWatermarkError,
     UnreadableWatermarkError,
     Watermark,
     checked_range,
@@ -57,7 +58,10 @@ _CHUNK_BYTES = 256 * 1024
 _MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 _BINARY = {name.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for name in _MEDIA.values()}
 #: The message for a wrong watermark.
-_WRONG = (UnreadableWatermarkError, ForeignWatermarkError, FutureWatermarkError, BackwardWatermarksError)
+_WRONG = (
+    *(UnreadableWatermarkError, ForeignWatermarkError, FutureWatermarkError),
+    *(BackwardWatermarksError, UnclosedWatermarkError),
+)
 
 
 @router.post("/adhoc", response_model=AdhocAnswer)

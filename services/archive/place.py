@@ -34,6 +34,10 @@ class FilePlace:
         #: In the name of each unfinished file, so that two writers of the same file never share one.
         self._writer = secrets.token_hex(8)
 
+    def full(self, path: str) -> str:
+        """The full path, in one spelling for all spellings of the URL: `./a/` and `a` are one folder."""
+        return f"{self._root}/{path}"
+
     def shown(self, path: str) -> str:
         """The full path, for messages."""
         return f"{self.url}/{path}"
@@ -42,7 +46,7 @@ class FilePlace:
         """The content of a file; None if there is no such file."""
         with self._errors(path, "read"):
             try:
-                return bytes(self._fs.cat_file(self._full(path)))
+                return bytes(self._fs.cat_file(self.full(path)))
             except FileNotFoundError:
                 return None
 
@@ -58,7 +62,7 @@ class FilePlace:
         """A file to be written bit by bit in the block; like `write`, it appears whole, at the end of the block. If the
         block raises, it never appears.
         """
-        full = self._full(path)
+        full = self.full(path)
         begun = f"{full}{part}.{self._writer}{_PART}"
         with self._errors(path, "written"):
             if self._is_local:
@@ -84,7 +88,7 @@ class FilePlace:
         """The open file, for the caller to read and close; None if there is no such file."""
         with self._errors(path, "read"):
             try:
-                opened: IO[bytes] = self._fs.open(self._full(path), "rb")
+                opened: IO[bytes] = self._fs.open(self.full(path), "rb")
                 return opened
             except FileNotFoundError:
                 return None
@@ -93,7 +97,7 @@ class FilePlace:
         """Remove a file, if it is there."""
         with self._errors(path, "removed"):
             try:
-                self._fs.rm_file(self._full(path))
+                self._fs.rm_file(self.full(path))
             except FileNotFoundError:
                 return
 
@@ -102,13 +106,10 @@ class FilePlace:
         with self._errors(path, "listed"):
             self._fs.invalidate_cache()
             try:
-                paths = self._fs.ls(self._full(path), detail=False)
+                paths = self._fs.ls(self.full(path), detail=False)
             except FileNotFoundError:
                 return []
             return sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
-
-    def _full(self, path: str) -> str:
-        return f"{self._root}/{path}"
 
     @contextmanager
     def _errors(self, path: str, done: str) -> Iterator[None]:

@@ -116,6 +116,8 @@ def journal(
     closed: datetime | None,
 ) -> None:
     """Write what these lines move in a ledger, debit and credit, and what closes prepayments that are over."""
+    if closed is not None and until is not None:
+        raise click.UsageError("--closed does not go with --until, which says up to which day a journal closes")
     accounts = Chart() if chart is None else _chart(chart)
     day = None if closed is None else closed.date()
     _run(

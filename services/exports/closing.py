@@ -109,7 +109,7 @@ class FundsOfRange(NamedTuple):
         fund = funds.get(id)
         if fund is None or mark.closed is None:
             return False
-        return fund.ends(self.owners[fund.account_id].zone) <= mark.closed + ONE_DAY
+        return fund.ends(self.owners[fund.account_id].zone) - ONE_DAY <= mark.closed
 
     def over(self, id: str, asked: Range) -> tuple[bool, bool]:
         """Whether a fund had ended by the beginning of the range, and by its end."""

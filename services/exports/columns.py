@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 from uuid import uuid5
 
+from events.decimals import EXACT
 from events.envelope import NAMESPACE
 from events.facts.bills import BillLine
 from projections.revenue.journal import Chart, Entry, entries_of
@@ -54,9 +55,9 @@ def line_rows(issued: IssuedLines) -> list[Row]:
 
 
 def _of_line(issued: IssuedLines, line: BillLine) -> dict[str, Value]:
-    bill, codes, sign = issued.bill, issued.codes, -1 if issued.voided else 1
+    bill, codes, voided = issued.bill, issued.codes, issued.voided
     return {
-        "row_id": _row_id(line.id, issued.voided),
+        "row_id": _row_id(line.id, voided),
         "row_type": _row_type(issued),
         "position": issued.position,
         "recorded_at": issued.time,
@@ -87,15 +88,20 @@ def _of_line(issued: IssuedLines, line: BillLine) -> dict[str, Value]:
         "charge_id": line.charge_id,
         "paid_line_type": line.charge_type,
         "currency": bill.currency,
-        "amount": sign * line.amount,
-        "quantity": sign * line.quantity,
-        "units": sign * line.units,
+        "amount": _signed(line.amount, voided),
+        "quantity": _signed(line.quantity, voided),
+        "units": _signed(line.units, voided),
         "unit": line.unit,
         "service_start": line.period_start,
         "service_end": line.period_end,
         "recognition": recognition_of(line),
-        "months": [part._replace(amount=sign * part.amount) for part in parts_of(line, bill.currency)],
+        "months": [part._replace(amount=_signed(part.amount, voided)) for part in parts_of(line, bill.currency)],
     }
+
+
+def _signed(value: Decimal, voided: bool) -> Decimal:
+    """The value as issued, or negated. Python's own arithmetic would round to 28 digits, and a quantity may have 36."""
+    return EXACT.minus(value) if voided else value
 
 
 def journal_rows(issued: IssuedLines, chart: Chart) -> list[Row]:

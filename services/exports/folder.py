@@ -36,6 +36,11 @@ class Folder:
         self._place = FilePlace(url)
         self._folder = f"{quote(organization, safe='')}/{kind}"
 
+    @property
+    def address(self) -> str:
+        """The folder's address, in one spelling for all spellings of the URL."""
+        return self._place.full(self._folder)
+
     def newest(self) -> Watermark | None:
         """The watermark that the files reach; None if there are no files. Raises: PlaceAwayError."""
         marks = [

@@ -69,7 +69,7 @@ async def run_export(postgres: Postgres, wanted: WantedExport) -> Exported:
         asked = checked_range(wanted.since, wanted.until, newest, log)
         return Exported(asked, await _write(postgres, wanted, asked, sys.stdout.buffer), None)
     folder = Folder(wanted.out, wanted.organization, wanted.kind)
-    async with _alone(postgres, wanted):
+    async with _alone(postgres, folder, wanted.out):
         since = await asyncio.to_thread(folder.since, wanted.since)
         asked = checked_range(since, wanted.until, newest, log)
         if asked.is_empty:
@@ -92,14 +92,13 @@ async def _write(postgres: Postgres, wanted: WantedExport, asked: Range, file: B
 
 
 @asynccontextmanager
-async def _alone(postgres: Postgres, wanted: WantedExport) -> AsyncIterator[None]:
+async def _alone(postgres: Postgres, folder: Folder, out: str) -> AsyncIterator[None]:
     """Keep other exports from adding a file to the same folder during the block. The lock ends with its connection, so
     a killed process leaves none.
 
     Raises: BusyFolderError.
     """
     async with postgres.alone() as connection:
-        what = f"{wanted.out}/{wanted.organization}/{wanted.kind}"
-        if not await connection.fetchval(_TRY_LOCK, Lock.EXPORT_FOLDER, what):
-            raise BusyFolderError(out=wanted.out)
+        if not await connection.fetchval(_TRY_LOCK, Lock.EXPORT_FOLDER, folder.address):
+            raise BusyFolderError(out=out)
         yield

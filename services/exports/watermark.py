@@ -25,6 +25,10 @@ class BackwardWatermarksError(Worded, ExpectedFailure):
     """there is nothing from watermark {since} to {until}: the latter comes first"""
 
 
+class UnclosedWatermarkError(Worded, ExpectedFailure):
+    """watermark {mark} is of no journal: it has no day up to which prepayments that are over were closed"""
+
+
 class Watermark(NamedTuple):
     """Everything up to `position` of the store with this name. For a journal also the day up to which ended prepayments
     were closed; None before the first journal.
@@ -68,8 +72,8 @@ def checked_range(
 ) -> Range:
     """The requested range; by default from the beginning, and up to the newest fact of the wanted types.
 
-    `log`: the end of the log, if the caller knows a later one. Raises: ForeignWatermarkError, FutureWatermarkError,
-    BackwardWatermarksError.
+    `newest` has a day if the range is of a journal. `log`: the end of the log, if the caller knows a later one. Raises:
+    ForeignWatermarkError, FutureWatermarkError, BackwardWatermarksError, UnclosedWatermarkError.
     """
     end = log or newest
     first = since or Watermark(newest.generation, 0)
@@ -82,4 +86,7 @@ def checked_range(
     is_backward = asked.since.position > asked.until.position
     if is_backward or (asked.since.closed or date.min) > (asked.until.closed or date.max):
         raise BackwardWatermarksError(since=asked.since.text, until=asked.until.text)
+    for mark in asked if newest.closed is not None else ():
+        if mark.closed is None and mark.position:
+            raise UnclosedWatermarkError(mark=mark.text)
     return asked

@@ -82,7 +82,7 @@ def _line(bill: BillIssued, line: BillLine, resources: Resources) -> StatementLi
         number=line.number,
         id=line.id,
         type=line.type,
-        text=line.description or line.type.replace("_", " ").capitalize(),
+        text=line.description if line.description.strip() else line.type.replace("_", " ").capitalize(),
         account="" if line.account_id == bill.account_id else _code(resources, line.account_id),
         product="" if product is None else product.body.name,
         product_code="" if product is None else product.body.code,
@@ -111,7 +111,7 @@ def _priced(line: BillLine) -> tuple[Decimal, Decimal]:
     """
     if line.units and (line.amount < 0) == (line.units < 0):
         price = _WIDE.divide(line.amount, line.units)
-        if price == price.quantize(_FINEST) and price * line.units == line.amount:
+        if price == _WIDE.quantize(price, _FINEST) and _WIDE.multiply(price, line.units) == line.amount:
             return line.units, normal(price)
     return (-_ONE, -line.amount) if line.amount < 0 else (_ONE, line.amount)
 

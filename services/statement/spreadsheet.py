@@ -7,8 +7,8 @@ from io import StringIO
 from events.decimals import plain
 from services.statement.statement import Statement, StatementLine
 
-#: Beginnings of a cell that a spreadsheet takes for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: Beginnings of a cell that a spreadsheet takes for a formula; a Japanese one reads full-width signs, too.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _HEADINGS = (
     *("line", "type", "description", "product", "child account", "from", "to", "quantity", "units", "unit"),
     *("amount", "currency", "line id", "commitment id", "balance id"),

@@ -169,10 +169,13 @@ async def _a_journal_over_http_is_the_commands(shop: Shop, folder: Path) -> None
     for wrong, why in (
         ({"since": made["until"], "closedDate": "2026-02-27"}, "since: cannot be: there is nothing from"),
         ({"until": made["until"], "closedDate": "2026-02-27"}, "closedDate: does not go with until"),
+        *(({name: made["until"].partition("@")[0]}, f"{name}: cannot be: watermark") for name in ("since", "until")),
         ({"operationalDataTypes": ["BILL_LINE_ITEMS"], "closedDate": "2026-02-27"}, "closedDate: is of a JOURNAL"),
         ({"chart": {"cash": "1000"}}, "chart.cash"),
     ):
         assert why in await shop.refused(400, "POST", "dataexports/adhoc", body_of() | named | wrong)
+    reversed_days = {"sourceType": "USAGE", "startDate": "2026-02-02", "endDate": "2026-02-01"}
+    assert "endDate: must not be before" in await shop.refused(400, "POST", "dataexports/adhoc", reversed_days)
     await _a_file_that_was_kept_for_long_enough_is_gone(shop, made["id"])
 
 

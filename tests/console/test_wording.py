@@ -35,6 +35,8 @@ from tests.console.visiting import parsed
         (Decimal("1.234"), "KWD", "KWD 1.234"),
         (Decimal("12345678901234567890.12"), "USD", "$12,345,678,901,234,567,890.12"),
         (Decimal("5.00"), "XTS", "XTS 5.00"),
+        (Decimal("0.5"), "HUF", "HUF 0.50"),
+        (Decimal("1.234"), "IQD", "IQD 1.234"),
     ],
 )
 def test_money_has_the_decimals_of_its_currency(value: Decimal, currency: str, text: str) -> None:

@@ -75,6 +75,18 @@ def test_parquet_is_exact_to_the_last_digit(tmp_path: Path) -> None:
     assert (kept[b"since"], kept[b"until"]) == (b"0a1b2c3d-0", b"0a1b2c3d-12")
 
 
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("voided", [False, True])
+def test_a_quantity_keeps_all_its_digits(format: Format, voided: bool) -> None:
+    quantity = "123456789012345678.123456789012345678"
+    text = f"-{quantity}" if voided else quantity
+    content = written(format, line_rows(issued(quantity=quantity, units=quantity, voided=voided)))
+    if format == "csv":
+        assert content.decode().count(f",{text},{text},") == 3
+    else:
+        assert pq.read_table(io.BytesIO(content)).column("units").to_pylist() == [Decimal(text)] * 3
+
+
 def test_an_export_of_nothing_is_a_file_with_columns() -> None:
     table = pq.read_table(io.BytesIO(written("parquet", [])))
     assert table.num_rows == 0 and table.column_names == [column.name for column in LINES]
@@ -147,3 +159,10 @@ def test_a_journals_files_say_up_to_which_day_they_close(tmp_path: Path) -> None
         with folder.file_of(Range(MARK, until), "parquet") as (file, _):
             file.write(b"")
     assert folder.newest() == RANGE.until._replace(closed=date(2026, 1, 31))
+
+
+def test_a_folder_is_one_however_it_is_spelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its address one export keeps others out: two at once would write the same lines."""
+    monkeypatch.chdir(tmp_path)
+    spelled = (str(tmp_path / "out"), f"{tmp_path}/out/", "out", "./out", f"file://{tmp_path}/out")
+    assert len({Folder(url, "org", "journal").address for url in spelled}) == 1

@@ -11,6 +11,7 @@ from services.exports.watermark import (
     ForeignWatermarkError,
     FutureWatermarkError,
     Range,
+    UnclosedWatermarkError,
     UnreadableWatermarkError,
     Watermark,
     checked_range,
@@ -52,3 +53,15 @@ def test_a_range_is_all_there_is_unless_it_is_said() -> None:
 def test_what_cannot_be_is_named(since: Watermark | None, until: Watermark | None, error: type[Exception]) -> None:
     with pytest.raises(error):
         checked_range(since, until, END)
+
+
+def test_a_journal_goes_from_day_to_day_so_that_none_closes_what_another_one_has() -> None:
+    newest = END._replace(closed=date(2026, 3, 1))
+    bare = END._replace(position=9)
+    for since, until in ((None, bare), (bare, None)):
+        with pytest.raises(UnclosedWatermarkError, match="0a1b2c3d-9 is of no journal"):
+            checked_range(since, until, newest)
+    first = END._replace(position=9, closed=date(2026, 1, 31))
+    assert checked_range(None, first, newest).until == first
+    assert checked_range(first, None, newest) == Range(first, newest)
+    assert checked_range(first, None, END) == Range(first, END), "lines have no days"
