@@ -5,7 +5,17 @@ A number is kept in *plain notation without an exponent*, so equal values of one
 """
 
 import re
-from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation, localcontext
+from decimal import (
+    MAX_EMAX,
+    MAX_PREC,
+    MIN_EMIN,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    Inexact,
+    InvalidOperation,
+    localcontext,
+)
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer
@@ -16,6 +26,9 @@ MAX_FRACTION_DIGITS = 18
 
 #: Arithmetic that must not round: a result that would need more digits raises instead of losing a cent.
 EXACT = Context(prec=120, traps=[InvalidOperation, Inexact])
+#: For adding numbers of any length, and moving their points: they are looked at before they are kept. Never divide in
+#: it, because a quotient would fill the memory with digits.
+BOUNDLESS = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Inexact])
 #: The context that rounds an outside number to its last kept digit; it has one more whole digit for the carry.
 _ROUNDING = Context(prec=MAX_WHOLE_DIGITS + MAX_FRACTION_DIGITS + 1, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 _LAST_DIGIT = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
@@ -47,6 +60,11 @@ def read_decimal(text: str) -> Decimal:
         return Decimal(0) if sign == "-" or not mantissa.strip("0.") else _HUGE
 
 
+def fits(number: Decimal) -> bool:
+    """Whether a finite number has no more digits before its point than numbers have."""
+    return not number or number.adjusted() < MAX_WHOLE_DIGITS
+
+
 def parse_decimal(value: Any) -> Decimal:
     """A finite Decimal of at most 18 whole and 18 fraction digits from a Decimal, an int or a numeric text.
 
@@ -61,7 +79,7 @@ def parse_decimal(value: Any) -> Decimal:
     # The exponent is checked first: a number must be known to be short before it is written out in full.
     if number.adjusted() < MAX_WHOLE_DIGITS and int(number.as_tuple().exponent) < -MAX_FRACTION_DIGITS:
         number = normal(number.quantize(_LAST_DIGIT, context=_ROUNDING))
-    if number and number.adjusted() >= MAX_WHOLE_DIGITS:
+    if not fits(number):
         raise ValueError(f"must have at most {MAX_WHOLE_DIGITS} whole digits")
     return Decimal(plain(number))
 

@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 from uuid import UUID, uuid5
 
-from events.decimals import EXACT
+from events.decimals import BOUNDLESS
 from events.facts.bills import BillIssued, Positions
 from projections.aggregates import shown
 from projections.rating.terms import AccountTerms
@@ -25,6 +25,7 @@ from projections.settlement.lines import DueLine
 from projections.settlement.reading_order import reading_order_of
 from projections.settlement.settle import settle, settled
 from projections.settlement.settled import Kept, Settlement
+from projections.too_large import check_size
 
 
 def draft_bills(
@@ -182,14 +183,15 @@ def _accrued_until(settlement: Settlement, keys: Iterable[LineKey]) -> date:
 
 
 def _difference(terms: FamilyTerms, key: LineKey, due: DueLine | None, billed: BilledLine | None) -> DraftLine | None:
-    """The net line of a key; None if neither amount nor quantity differs."""
+    """The net line of a key; None if neither amount nor quantity differs. Raises: TooLargeError."""
     amount = due.money if due else Decimal(0)
     quantity, units = (shown(due.quantity), shown(due.units)) if due else (Decimal(0), Decimal(0))
     if billed is not None:
-        with localcontext(EXACT):
+        with localcontext(BOUNDLESS):
             amount, quantity, units = amount - billed.amount, quantity - billed.quantity, units - billed.units
     if not amount and not quantity:
         return None
+    check_size(key.owner_id, (key.type, "from", key.start), amount, quantity, units)
     if due is not None:
         wording = wording_of(key, due)
     else:
@@ -208,8 +210,9 @@ def _bill(
     accrued_until: date | None,
 ) -> DraftBill:
     numbered = tuple(replace(line, number=number) for number, line in enumerate([*lines, *memos], 1))
-    with localcontext(EXACT):
+    with localcontext(BOUNDLESS):
         total = sum((line.amount for line in numbered), Decimal(0))
+    check_size(account.id, ("the total of its bill in", currency), total)
     frequency, interval = frequency_of(settlement, lines, memos)
     return DraftBill(
         account_id=account.id,
