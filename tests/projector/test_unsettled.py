@@ -69,7 +69,7 @@ async def test_no_row_that_a_number_too_large_belongs_to_stays(monkeypatch: pyte
         raise HUGE
 
     settler, acme, state, postgres = Settler(None), family(), new_partition(Position(0), {}), Statements()  # type: ignore[arg-type]
-    acme.members["acme"] = Member("acme", "UTC", billable=True)
+    acme.members["acme"] = Member("UTC", billable=True)
     for name in ("_shown", "_settle", "_behind_rows"):
         monkeypatch.setattr(settler, name, too_large if name == where else lambda *_: {})
     assert settler.settle(acme, state) is (where == "_behind_rows")
