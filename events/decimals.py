@@ -5,17 +5,7 @@ A number is kept in *plain notation without an exponent*, so equal values of one
 """
 
 import re
-from decimal import (
-    MAX_EMAX,
-    MAX_PREC,
-    MIN_EMIN,
-    ROUND_HALF_EVEN,
-    Context,
-    Decimal,
-    Inexact,
-    InvalidOperation,
-    localcontext,
-)
+from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation, localcontext
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer
@@ -26,9 +16,6 @@ MAX_FRACTION_DIGITS = 18
 
 #: Arithmetic that must not round: a result that would need more digits raises instead of losing a cent.
 EXACT = Context(prec=120, traps=[InvalidOperation, Inexact])
-#: For adding numbers of any length, and moving their points: they are looked at before they are kept. Never divide in
-#: it, because a quotient would fill the memory with digits.
-BOUNDLESS = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Inexact])
 #: The context that rounds an outside number to its last kept digit; it has one more whole digit for the carry.
 _ROUNDING = Context(prec=MAX_WHOLE_DIGITS + MAX_FRACTION_DIGITS + 1, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 _LAST_DIGIT = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)

@@ -12,7 +12,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any, NamedTuple, assert_never
 
-from events.decimals import BOUNDLESS, EXACT, normal, plain
+from events.decimals import EXACT, normal, plain
 from events.resources.catalog import Aggregation, AggregationFunction
 from events.resources.catalog import Rounding as UnitRounding
 
@@ -218,10 +218,10 @@ def units(quantity: Fraction, quantity_per_unit: Fraction, rounding: UnitRoundin
 
 
 def shown(quantity: Fraction) -> Decimal:
-    """A quantity as a line shows it: exact if 12 fraction digits suffice, else rounded to 12; of any size."""
+    """A quantity as a line shows it: exact if 12 fraction digits suffice, else rounded to 12."""
     if quantity.denominator == 1:
         return Decimal(quantity.numerator)
     scaled = round(quantity * 10**12)
-    with localcontext(BOUNDLESS):
+    with localcontext(EXACT):
         digits = Decimal(scaled).scaleb(-12).normalize()
         return Decimal(format(digits, "f"))

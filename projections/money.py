@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-from events.decimals import BOUNDLESS
+from events.decimals import EXACT
 
 RoundingMode = Literal["HALF_EVEN", "HALF_UP"]
 #: Minor units with a number of digits other than 2.
@@ -64,10 +64,10 @@ class Rounding:
         return amount.numerator * scale // amount.denominator
 
     def decimal(self, minor: int) -> Decimal:
-        """Minor units as a Decimal with the currency's digits: 1234 is 12.34; of any size (`projections.too_large`)."""
+        """Minor units as a Decimal with the currency's digits: 1234 is 12.34."""
         if not minor:
             return _ZEROS[self.digits]
-        return Decimal(minor).scaleb(-self.digits, BOUNDLESS)
+        return Decimal(minor).scaleb(-self.digits, EXACT)
 
 
 def rounding_of(currency: str, mode: RoundingMode | None) -> Rounding:

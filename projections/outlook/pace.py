@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import ceil, floor, isqrt
 from typing import NamedTuple
 
-from events.decimals import BOUNDLESS
+from events.decimals import EXACT
 from projections.calendar import ONE_DAY
 from projections.money import Rounding
 
@@ -44,11 +44,11 @@ class Pace(NamedTuple):
 
     def per_day(self, rounding: Rounding) -> Decimal:
         """The mean, rounded half-even to two digits more than the minor unit has."""
-        return rounding.decimal(_half_even(max(self.total, 0) * 100, self.days)).scaleb(-2, BOUNDLESS)
+        return rounding.decimal(_half_even(max(self.total, 0) * 100, self.days)).scaleb(-2, EXACT)
 
     def deviation(self, rounding: Rounding) -> Decimal:
         """The standard deviation of a day, rounded down to as many digits as `per_day`."""
-        return rounding.decimal(isqrt(floor(self.variance * 100**2))).scaleb(-2, BOUNDLESS)
+        return rounding.decimal(isqrt(floor(self.variance * 100**2))).scaleb(-2, EXACT)
 
     def use(self, days: int) -> int:
         """The use in this many days from now: the mean times the days, rounded half-even."""

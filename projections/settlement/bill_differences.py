@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 from uuid import UUID, uuid5
 
-from events.decimals import BOUNDLESS
+from events.decimals import EXACT
 from events.facts.bills import BillIssued, Positions
 from projections.aggregates import shown
 from projections.rating.terms import AccountTerms
@@ -187,7 +187,7 @@ def _difference(terms: FamilyTerms, key: LineKey, due: DueLine | None, billed: B
     amount = due.money if due else Decimal(0)
     quantity, units = (shown(due.quantity), shown(due.units)) if due else (Decimal(0), Decimal(0))
     if billed is not None:
-        with localcontext(BOUNDLESS):
+        with localcontext(EXACT):
             amount, quantity, units = amount - billed.amount, quantity - billed.quantity, units - billed.units
     if not amount and not quantity:
         return None
@@ -210,7 +210,7 @@ def _bill(
     accrued_until: date | None,
 ) -> DraftBill:
     numbered = tuple(replace(line, number=number) for number, line in enumerate([*lines, *memos], 1))
-    with localcontext(BOUNDLESS):
+    with localcontext(EXACT):
         total = sum((line.amount for line in numbered), Decimal(0))
     check_size(account.id, ("the total of its bill in", currency), total)
     frequency, interval = frequency_of(settlement, lines, memos)

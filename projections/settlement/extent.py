@@ -13,9 +13,9 @@ from projections.calendar import ONE_DAY
 from projections.rating.terms import PlanTerms
 from projections.settlement.family import Family, FamilyTerms
 
-#: Most charges beside usage that a read brings to light, and most that all days of a burn-down go through together:
-#: some seconds of work.
-MOST_UNBILLED, MOST_BY_DAYS = 25_000, 2_000_000
+#: Most charges beside usage that a read brings to light, some seconds of work; and most that all days of a burn-down go
+#: through together, two dozen seconds. Its forecasts take ninety days, so that is of thirty thousand charges.
+MOST_UNBILLED, MOST_BY_DAYS = 25_000, 3_000_000
 
 
 class TooMuchError(ValueError):
