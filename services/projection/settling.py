@@ -67,10 +67,9 @@ class Settler:
         self.unsettled = Unsettled()
 
     def settle(self, family: FamilyState, state: PartitionState) -> bool:
-        """Settle the balances of one family as of its day, by its changes since the last time. Returns False if it
-        failed.
-        """
-        shown, is_settled = dict[str, Shown](), True
+        """Settle the balances of a family as of its day, by its changes since the last time; returns False if it fails."""
+        shown: Mapping[str, Shown] = {}
+        is_settled = True
         try:
             if family.has_terms:
                 shown = self._shown(family, state)
