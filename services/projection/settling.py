@@ -67,7 +67,7 @@ class Settler:
         self.unsettled = Unsettled()
 
     def settle(self, family: FamilyState, state: PartitionState) -> bool:
-        """Settle the balances of a family as of its day, by its changes since the last time. Returns False if it failed."""
+        """Settle a family's balances as of its day, by its changes since the last time. Returns False if it failed."""
         shown: Mapping[str, Shown] = {}
         is_settled = True
         try:
