@@ -47,6 +47,11 @@ def read_decimal(text: str) -> Decimal:
         return Decimal(0) if sign == "-" or not mantissa.strip("0.") else _HUGE
 
 
+def fits(number: Decimal) -> bool:
+    """Whether a finite number has no more digits before its point than numbers have."""
+    return not number or number.adjusted() < MAX_WHOLE_DIGITS
+
+
 def parse_decimal(value: Any) -> Decimal:
     """A finite Decimal of at most 18 whole and 18 fraction digits from a Decimal, an int or a numeric text.
 
@@ -61,7 +66,7 @@ def parse_decimal(value: Any) -> Decimal:
     # The exponent is checked first: a number must be known to be short before it is written out in full.
     if number.adjusted() < MAX_WHOLE_DIGITS and int(number.as_tuple().exponent) < -MAX_FRACTION_DIGITS:
         number = normal(number.quantize(_LAST_DIGIT, context=_ROUNDING))
-    if number and number.adjusted() >= MAX_WHOLE_DIGITS:
+    if not fits(number):
         raise ValueError(f"must have at most {MAX_WHOLE_DIGITS} whole digits")
     return Decimal(plain(number))
 

@@ -4,8 +4,16 @@ Roots with new balances stand here, too, until their draws, accrued lines and ou
 their outlooks (reason `outlooks`).
 """
 
+from typing import Literal, get_args
+
 from events.topics import EVENTS
 from projections.readmodels import Table
+
+#: Why a root cannot be settled until something about it changes: a bug, or a number of it that is too large to be kept,
+#: of which no row is written.
+Failed = Literal["failed", "too large"]
+REASONS_FAILED: tuple[Failed, ...] = get_args(Failed)
+FAILED, TOO_LARGE = REASONS_FAILED
 
 TABLE = Table(
     "due_accounts",
@@ -122,11 +130,14 @@ UPDATE due_accounts SET reason = 'taken over' WHERE partition = ANY ($1::integer
 #: $1 partitions.
 COUNT = "SELECT count(*) FROM due_accounts WHERE partition = ANY ($1::integer[])"
 
-#: $1 partitions: roots other than those with new balances.
-COUNT_WHOLE = f"SELECT count(*) FROM due_accounts WHERE partition = ANY ($1::integer[]) AND {_IS_WHOLE}"
+#: $1 partitions: roots other than those with new balances, and those that wait for a correction.
+COUNT_WHOLE = f"""
+SELECT count(*) FROM due_accounts
+WHERE partition = ANY ($1::integer[]) AND {_IS_WHOLE} AND reason <> '{TOO_LARGE}'
+"""
 
-#: $1 partitions: roots whose balances are new, and whether their draws and lines are new, too.
+#: $1 partitions: roots whose balances are new or cannot be told, and whether their draws and lines are new, too.
 ROOTS_BEHIND = f"""
 SELECT root_id, reason = 'outlooks' AS has_lines FROM due_accounts
-WHERE partition = ANY ($1::integer[]) AND {_FOLLOWS}
+WHERE partition = ANY ($1::integer[]) AND ({_FOLLOWS} OR reason = '{TOO_LARGE}')
 """

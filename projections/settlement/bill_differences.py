@@ -26,6 +26,7 @@ from projections.settlement.lines import DueLine
 from projections.settlement.reading_order import reading_order_of
 from projections.settlement.settle import settle, settled
 from projections.settlement.settled import SettledState, Settlement
+from projections.too_large import check_size
 
 
 def draft_bills(
@@ -185,7 +186,7 @@ def _accrued_until(settlement: Settlement, keys: Iterable[LineKey]) -> date:
 
 
 def _difference(terms: FamilyTerms, key: LineKey, due: DueLine | None, billed: BilledLine | None) -> DraftLine | None:
-    """The net line of a key; None if neither amount nor quantity differs."""
+    """The net line of a key; None if neither amount nor quantity differs. Raises: TooLargeError."""
     amount = due.money if due else Decimal(0)
     quantity, units = (shown(due.quantity), shown(due.units)) if due else (Decimal(0), Decimal(0))
     if billed is not None:
@@ -193,6 +194,7 @@ def _difference(terms: FamilyTerms, key: LineKey, due: DueLine | None, billed: B
             amount, quantity, units = amount - billed.amount, quantity - billed.quantity, units - billed.units
     if not amount and not quantity:
         return None
+    check_size(key.owner_id, (key.type, "from", key.start), amount, quantity, units)
     if due is not None:
         wording = wording_of(key, due)
     else:
@@ -222,6 +224,7 @@ def _bill(
     numbered = tuple(replace(line, number=number) for number, line in enumerate([*lines, *memos], 1))
     with localcontext(EXACT):
         total = sum((line.amount for line in numbered), Decimal(0))
+    check_size(account.id, ("the total of its bill in", currency), total)
     frequency, interval = frequency_of(settlement, lines, memos)
     return DraftBill(
         account_id=account.id,

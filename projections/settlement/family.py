@@ -15,7 +15,7 @@ from projections.rating.counters import counter_charges
 from projections.rating.index import FamilyIndex, index_families
 from projections.rating.one_off import ScheduledFees, one_off_charges, scheduled_fees
 from projections.rating.plans import compile_plans
-from projections.rating.recurring import standing_charge
+from projections.rating.recurring import minimum_spends, standing_charge
 from projections.rating.terms import AccountTerms, PlanTerms, Reader, Readers
 from projections.rating.usage_charges import Cuts, cuts_of
 from projections.resources import Resources
@@ -43,9 +43,11 @@ class FamilyTerms:
     funds: tuple[Fund, ...]
     minimums: tuple[Minimum, ...]
     cuts: Cuts
-    #: Caches of values that depend on the terms alone: standing charges and counters by (plan, period number), draw
-    #: orders, and the totals that affect charges only.
+    #: Caches of values that depend on the terms alone: standing charges and counters by (plan, period number), minimum
+    #: spends of unused periods by the same and whether the period is over, draw orders, and the totals that affect
+    #: charges only.
     fixed: dict[tuple[PlanTerms, int], tuple[Charge, ...]] = field(default_factory=dict)
+    unused: dict[tuple[PlanTerms, int, bool], tuple[Charge, ...]] = field(default_factory=dict)
     orders: dict[Drawer, Sequence[Window]] = field(default_factory=dict)
     plain: dict[TotalsKey, bool] = field(default_factory=dict)
 
@@ -54,6 +56,14 @@ class FamilyTerms:
         charges = self.fixed.get((plan, number))
         if charges is None:
             charges = self.fixed[plan, number] = (*standing_charge(plan, number), *counter_charges(plan, number))
+        return charges
+
+    def unused_minimums(self, plan: PlanTerms, number: int, through: date) -> tuple[Charge, ...]:
+        """Minimum spends of a billing period without usage, as of the day."""
+        key = plan, number, plan.period(number).end <= through
+        charges = self.unused.get(key)
+        if charges is None:
+            charges = self.unused[key] = tuple(minimum_spends(plan, number, (), through))
         return charges
 
     def one_offs_due(self, through: date) -> list[Charge]:

@@ -4,7 +4,7 @@ The bill run, the preview, the unbilled view, the live projector and the auditor
 usage or facts arrived never matters.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
@@ -118,7 +118,14 @@ def _others(terms: FamilyTerms, plan: PlanTerms, rated: list[RatedUsage], throug
             if charge.due <= through:
                 yield charge
         if has_minimum:
-            for charge in minimum_spends(plan, number, usage.get(period.start, []), through):
+            for charge in _minimums(terms, plan, number, usage.get(period.start, ()), through):
                 if charge.due <= through:
                     yield charge
         number += 1
+
+
+def _minimums(
+    terms: FamilyTerms, plan: PlanTerms, number: int, used: Sequence[RatedUsage], through: date
+) -> Iterable[Charge]:
+    """The minimum spends of a billing period with this usage."""
+    return minimum_spends(plan, number, used, through) if used else terms.unused_minimums(plan, number, through)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from events.resources.organization import CreditKind
 from projections.settlement.agreements import Fund
 from projections.settlement.minimums import Minimum, MinimumPeriod, PeriodStatus, lacking
+from projections.too_large import check_size
 
 AgreementKind = CreditKind | Literal["MINIMUM"]
 Status = Literal["UPCOMING", "ACTIVE", "EXHAUSTED", "ENDED", "CANCELLED"]
@@ -76,6 +77,7 @@ def fund_state(fund: Fund, in_term: int, rolled: int, as_of: date) -> AgreementS
     rollover.
 
     A scheduled top-up counts from its day on; before that day, only as far as a charge of a later day has drawn it.
+    Raises: TooLargeError; no other amount of a fund exceeds what was paid in, with top-ups.
     """
     total = max(fund.paid_in.by(as_of), in_term + rolled)
     left = total - in_term
@@ -88,6 +90,7 @@ def fund_state(fund: Fund, in_term: int, rolled: int, as_of: date) -> AgreementS
         rolled_over = 0 if over else usable - rolled
         lapsed = left - rolled - rolled_over
     money = fund.rounding.decimal
+    check_size(fund.account.id, (fund.kind, fund.id), money(total))
     return AgreementState(
         fund.id,
         _status(fund.start, fund.end, fund.cancelled, as_of, is_used_up=total > 0 and remaining <= 0),
@@ -116,16 +119,18 @@ def _status(start: date, end: date, cancelled: date | None, as_of: date, *, is_u
 
 def minimum_state(minimum: Minimum, periods: tuple[MinimumPeriod, ...], as_of: date) -> AgreementState:
     """The state of a MINIMUM: the amount counted in all its periods, and the amount that the running period still
-    lacks.
+    lacks. Raises: TooLargeError.
     """
     end = minimum.end if minimum.cancelled is None else minimum.cancelled
-    money = minimum.rounding.decimal
+    money, counted = minimum.rounding.decimal, sum(period.counted for period in periods)
+    largest = max([minimum.amount + minimum.topped_up, counted, *(period.owed for period in periods)])
+    check_size(minimum.account.id, ("MINIMUM", minimum.id), money(largest))
     return AgreementState(
         minimum.id,
         _status(minimum.start, end, minimum.cancelled, as_of),
         money(minimum.amount),
         money(minimum.topped_up),
-        money(sum(period.counted for period in periods)),
+        money(counted),
         money(_lacking(periods, as_of)),
         money(0),
         money(0),

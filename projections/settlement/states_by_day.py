@@ -15,6 +15,7 @@ from projections.calendar import ONE_DAY, Period
 from projections.entities import FundEntity
 from projections.resources import Resources
 from projections.settlement.billed import Billed
+from projections.settlement.extent import check_days
 from projections.settlement.family import Family, compile_terms
 from projections.settlement.settle import settle
 from projections.settlement.settled import SettledState, Settlement
@@ -82,7 +83,11 @@ def burn_down(family: Family, agreement_id: str, last: Settlement) -> Iterator[B
 
 
 def settled_on(family: Family, days: Sequence[date]) -> Iterator[Settlement]:
-    """Everything settled as of each of these ascending days, each incrementally from the one before."""
+    """Everything settled as of each of these ascending days, each incrementally from the one before.
+
+    Raises: TooMuchError, before the first.
+    """
+    check_days(family.terms, days)
     cells = sorted(
         ((day, key, state) for key, of_key in family.totals.items() for day, state in of_key.items()),
         key=lambda cell: cell[0],

@@ -10,8 +10,8 @@ from events.decimals import Number
 from events.resources.base import Day, Id, Model, check_one_of
 from events.resources.bounds import MANY, TABLE, CurrencyCode, Text, items
 from events.resources.organization import CurrencyConversion, Timezone
-from projections.calendar import bill_date_of
 from services.commands.supposed import SUPPOSABLE, Supposed
+from services.readside.horizon import bill_day, check_ahead
 
 
 class BillJobBody(Model):
@@ -34,8 +34,11 @@ class BillJobBody(Model):
     currency_conversions: Annotated[tuple[CurrencyConversion, ...], items(TABLE)] | None = None
 
     def through(self, today: date) -> date:
-        """The date to settle for."""
-        return bill_date_of(self.last_date_in_billing_period, self.bill_date or today)
+        """The date to settle for. Raises: InvalidField."""
+        if self.last_date_in_billing_period is None and self.bill_date is not None:
+            check_ahead(self.bill_date, today, "billDate")
+            return self.bill_date
+        return bill_day(self.last_date_in_billing_period, today)
 
 
 class RecalculateBody(Model):

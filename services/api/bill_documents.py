@@ -10,7 +10,7 @@ from events.facts.bills import BillIssued, Positions
 from projections.settlement import DraftBill, Family, issue
 from services.api.calls import Call
 from services.billing.approving import Pending, draft_of, load_pending
-from services.billing.bill_document import Stamps, bill_document, names_in, referred_ids
+from services.billing.bill_document import Names, Stamps, bill_document, names_in, referred_ids
 from services.billing.life import BillLife, load_life
 from services.billing.stored_bills import StoredBill, known_bill, read_bills, read_names
 from services.commands.refused import UnknownResource
@@ -21,6 +21,9 @@ from services.readside.recalled import recall_family
 from services.store.billed import read_lock_date
 from services.store.execute import now_of
 from services.store.listing import Search
+
+#: Lines of a bill that are shown without a pause; more are made into documents beside the loop, on which others wait.
+_LINES_AT_ONCE = 500
 
 
 async def one_bill(call: Call, bill_id: str) -> dict[str, Any]:
@@ -53,7 +56,8 @@ async def content_of(call: Call, life: BillLife) -> tuple[BillIssued, BillLife]:
     if life.pending is not None:
         pending = await _pending(call, life)
         if pending is not None:
-            return _content(life, pending.draft, pending.loaded.family, pending.loaded.positions), life
+            known = pending.draft, pending.loaded.family, pending.loaded.positions
+            return await compute(life.organization, _content, life, *known), life
         async with call.postgres.connection() as connection:
             life = await load_life(connection, life.organization, life.bill_id)
     assert life.issued is not None
@@ -85,7 +89,8 @@ async def listed_documents(
     for bill in stored:
         if bill.bill is not None:
             assert bill.stamps is not None
-            documents.append(bill_document(bill.bill, names, replace(bill.stamps, lock_date=lock_date), lines=lines))
+            stamps = replace(bill.stamps, lock_date=lock_date)
+            documents.append(await _document(call, bill.bill, names, stamps, lines))
             continue
         try:
             async with call.postgres.connection() as connection:
@@ -107,21 +112,22 @@ async def known_document(call: Call, bill_id: str, cut: Cut, *, lines: bool = Tr
         assert life.issued is not None and life.issued_at is not None
         content, stamps = life.issued, _stamps(life, life.issued_at)
     else:
-        content = _content(life, bill_then.draft, bill_then.family.family, bill_then.family.positions)
+        known = bill_then.draft, bill_then.family.family, bill_then.family.positions
+        content = await compute(life.organization, _content, life, *known)
         stamps = _stamps(life, cut.at)
     ids = referred_ids([content])
     async with call.postgres.connection() as connection:
         names = await read_names(connection, call.organization, ids)
     then = bill_then.catalog if bill_then.family is None else bill_then.family.resources
-    return bill_document(
-        content, {**names, **names_in(then, ids)}, replace(stamps, lock_date=bill_then.lock_date), lines=lines
-    )
+    stamps = replace(stamps, lock_date=bill_then.lock_date)
+    return await _document(call, content, {**names, **names_in(then, ids)}, stamps, lines)
 
 
 async def preview_documents(call: Call, bills: Sequence[BillIssued]) -> list[dict[str, Any]]:
     """Documents of bills that do not exist."""
+    ids = await compute(call.organization, referred_ids, bills)
     async with call.postgres.connection() as connection:
-        names = await read_names(connection, call.organization, referred_ids(bills))
+        names = await read_names(connection, call.organization, ids)
     return await compute(call.organization, lambda: [bill_document(bill, names, None) for bill in bills])
 
 
@@ -129,7 +135,13 @@ async def _shown(call: Call, bill: BillIssued, stamps: Stamps, lines: bool) -> d
     async with call.postgres.connection() as connection:
         names = await read_names(connection, call.organization, referred_ids([bill]))
         lock_date = await read_lock_date(connection, call.organization)
-    return bill_document(bill, names, replace(stamps, lock_date=lock_date), lines=lines)
+    return await _document(call, bill, names, replace(stamps, lock_date=lock_date), lines)
+
+
+async def _document(call: Call, bill: BillIssued, names: Names, stamps: Stamps, lines: bool) -> dict[str, Any]:
+    if not lines or len(bill.lines) <= _LINES_AT_ONCE:
+        return bill_document(bill, names, stamps, lines=lines)
+    return await compute(call.organization, bill_document, bill, names, stamps)
 
 
 def _stamps(life: BillLife, calculated: datetime) -> Stamps:

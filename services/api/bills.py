@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Path
 from starlette.responses import Response
 
-from projections.calendar import bill_date_of, through_of
+from projections.calendar import through_of
 from projections.settlement import draft_bills
+from projections.settlement.extent import check_unbilled
 from services.api.answers import BillAnswer, BillLineAnswer, Error, Preview
 from services.api.as_known import KNOWN_AT, check_tells_of_then, cut_of
 from services.api.bill_bodies import PreviewBody
@@ -33,6 +34,7 @@ from services.readside.bill_rows import (
     OF_FREQUENCY,
 )
 from services.readside.family_now import LoadedFamily
+from services.readside.horizon import bill_day
 from services.readside.past.cut import Cut
 from services.store.listing import Search, SqlCondition
 
@@ -185,7 +187,8 @@ async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(
 
 
 def _previewed(loaded: LoadedFamily, body: PreviewBody) -> Previewed:
-    through = bill_date_of(body.last_date_in_billing_period, loaded.today)
+    through = bill_day(body.last_date_in_billing_period, loaded.today)
     family = family_supposed(loaded, body.supposed)
+    check_unbilled(family, through)
     drafts = draft_bills(family, date=through, account_id=body.account)
     return previewed_bills(drafts, loaded.positions), unpriced_documents(family, loaded.resources, body.account)

@@ -13,7 +13,6 @@ from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields
 from events.resources.base import Code, Day, Model
 from events.resources.bounds import Text
 from events.resources.catalog import Meter
-from projections.calendar import bill_date_of
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, answer_at_last, answer_before, in_turn, once_by_itself
 from services.api.corrected import corrected_document, event_document, in_money, said_of
@@ -32,6 +31,7 @@ from services.ingest.instants import parse_instant
 from services.ingest.validate import MAX_ID_LENGTH
 from services.personal.fields import Rewrite, changed_usage
 from services.personal.keys import SealersOf, sealers_of, sealers_to_try
+from services.readside.horizon import bill_day
 from services.store.view import get
 
 
@@ -167,7 +167,7 @@ async def _tried(call: Call, asked: UsageName, usage: LoggedUsage, decided: _Dec
     """The answer of a dry run: the state that the event would have, and the effect on the bills of its family."""
     earlier, fact = decided
     now = await family_of(call, usage.account_id)
-    through = bill_date_of(asked.last_date_in_billing_period, now.today)
+    through = bill_day(asked.last_date_in_billing_period, now.today)
     tried: dict[str, Any] = {"dryRun": True, "billDate": through}
     if fact is None:
         return _as_it_stands(usage, latest(earlier)) | tried | {"bills": []}

@@ -18,6 +18,7 @@ from projections.readmodels.settled_rows import balance_row
 from projections.resources import Resources
 from projections.settlement import Billed
 from projections.settlement.states_by_day import undrawn
+from projections.too_large import TooLargeError
 from services.api.funds import standing_of
 from services.api.wire import document_of
 from services.commands.commitment_rules import is_used
@@ -72,7 +73,8 @@ async def _standing_rows(
         except Exception as error:
             if not tolerant or isinstance(error, Passing):
                 raise
-            _log.exception("family_not_settled", organization=organization, root=root_id)
+            if not isinstance(error, TooLargeError):
+                _log.exception("family_not_settled", organization=organization, root=root_id)
             rows = {id: row for id, row in rows.items() if roots.get(id) != root_id}
     return rows
 

@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.codec import NewerRecordError
+from projections.settlement.extent import TooMuchError
+from projections.too_large import TooLargeError
 from services.access.denials import ForbiddenError, NotSignedInError
 from services.access.gate import Gate
 from services.api.edges.bodies import (
@@ -99,7 +101,9 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (NotForUbl, 409),
     (UnreadableLogo, 409),
     (BillTotalMoved, 409),
+    (TooLargeError, 409),
     (refused.CommandError, 400),
+    (TooMuchError, 400),
     (NotSignedInError, 401),
     (ForbiddenError, 403),
     (StreamMovedError, 409),

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from events.envelope import NAMESPACE
 from events.facts.bills import BillIssued, Positions
 from projections.settlement import DraftBill, Settlement, issue, unbilled, unbilled_by
+from projections.settlement.extent import check_unbilled
 from services.api.answers import Preview
 from services.api.as_known import KNOWN_AT, family_known
 from services.api.bill_documents import preview_documents
@@ -21,6 +22,7 @@ from services.api.wire import answer
 from services.billing.bill_document import bill_document, names_in, referred_ids, unpriced_documents
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
+from services.readside.horizon import check_ahead
 from services.readside.past.known_family import KnownFamily
 
 router = organization_router("bills")
@@ -54,6 +56,8 @@ async def get_unbilled(
 
 
 def _unbilled(loaded: LoadedFamily | KnownFamily, account: str, through: date) -> Previewed:
+    check_ahead(through, loaded.today)
+    check_unbilled(loaded.family, through)
     drafts = [draft for draft in unbilled(loaded.family, as_of=through) if draft.account_id == account]
     return previewed_bills(drafts, loaded.positions), unpriced_documents(loaded.family, loaded.resources, account)
 

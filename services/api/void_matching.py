@@ -12,7 +12,7 @@ from starlette.responses import Response
 from events.dates import read_instant
 from events.resources.base import Code, Day, Model
 from events.resources.bounds import Text, items
-from projections.calendar import bill_date_of, local_day
+from projections.calendar import local_day
 from projections.entities import AccountEntity
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import in_turn, once_by_itself
@@ -27,6 +27,7 @@ from services.corrections.correct import Author, correct, corrections_of
 from services.corrections.usage_in_log import account_called, meter_called
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.validate import MAX_ID_LENGTH
+from services.readside.horizon import bill_day
 
 #: Most accounts that one request searches.
 ACCOUNTS_MAX = 100
@@ -113,7 +114,7 @@ async def _of_account(
     if not body.dry_run:
         await _void(call, chosen.events, body.reason)
         return document, chosen.more
-    through = bill_date_of(body.last_date_in_billing_period, now.today)
+    through = bill_day(body.last_date_in_billing_period, now.today)
     changes = [SupposedChange(event, None) for event in chosen.events]
     return document | {"billDate": through, "bills": await in_money(call, now, changes, through)}, chosen.more
 

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from events.absent import only_given
 from events.facts.bills import LineType
-from projections.calendar import bill_date_of
 from projections.settlement import ComparedBill, ComparedLine, compare_bills, draft_bills
+from projections.settlement.extent import check_unbilled
 from services.api.bill_bodies import PreviewBody
 from services.api.bills import AGAINST
 from services.api.calls import Caller, organization_router
@@ -20,6 +20,7 @@ from services.api.shown import Shown
 from services.api.wire import answer
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
+from services.readside.horizon import bill_day
 
 router = organization_router("bills")
 _BODY = Body(PreviewBody)
@@ -77,8 +78,10 @@ async def what_if(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_BODY
 
 def _compared(loaded: LoadedFamily, body: PreviewBody) -> dict[str, Any]:
     """Both sets of bills, from the very same family, so that they differ only by the terms."""
-    through = bill_date_of(body.last_date_in_billing_period, loaded.today)
+    through = bill_day(body.last_date_in_billing_period, loaded.today)
     family = family_supposed(loaded, body.supposed)
+    for which in (loaded.family, family):
+        check_unbilled(which, through)
     today, supposed = (draft_bills(which, date=through, account_id=body.account) for which in (loaded.family, family))
     bills = [compared_document(compared) for compared in compare_bills(today, supposed)]
     return {"accountId": body.account, "billDate": through, "bills": bills}

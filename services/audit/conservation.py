@@ -15,6 +15,7 @@ from projections.line_types import MEMO_TYPES
 from projections.settlement import Settlement, settled
 from projections.settlement.conservation import Residue, residues
 from projections.settlement.states_by_day import state_of
+from projections.too_large import TooLargeError
 from services.audit.issued_bills import family_of, resources_of
 from services.concurrency import compute
 from services.postgres import Postgres
@@ -47,13 +48,13 @@ SELECT root_id, sum(billed) AS billed, sum(unbilled) AS unbilled FROM (
 ) AS charged GROUP BY root_id
 """
 #: For each commitment: its amount is spent, rolled over, lapsed or left; the spent amount was drawn, unless its draws
-#: still follow. For a minimum, the spent amount has counted.
+#: still follow, or cannot be told. For a minimum, the spent amount has counted.
 _RESIDUES = """
 SELECT coalesce(sum(CASE kind WHEN 'MINIMUM' THEN abs(spent - coalesce(counted, 0))
     ELSE abs(amount - spent - remaining - rolled_over - lapsed)
         + CASE WHEN behind.root_id IS NULL THEN abs(spent - coalesce(drawn, 0)) ELSE 0 END END), 0)
 FROM commitment_balances AS balance
-LEFT JOIN due_accounts AS behind ON behind.root_id = balance.root_id AND behind.reason = 'lines'
+LEFT JOIN due_accounts AS behind ON behind.root_id = balance.root_id AND behind.reason IN ('lines', 'too large')
 LEFT JOIN (SELECT commitment_id, sum(amount) AS drawn FROM draws GROUP BY commitment_id) AS sums USING (commitment_id)
 LEFT JOIN LATERAL (
     SELECT sum(counted) AS counted FROM jsonb_to_recordset(periods) AS period (counted numeric)
@@ -104,7 +105,11 @@ async def _check_family(postgres: Postgres, organization: str, root_id: str, con
     conservation.families += 1
     conservation.waiting += waits is not None
     shown = _Shown(rows, None if waits == "lines" else charged) if waits in (None, "lines", "outlooks") else None
-    agreements, failing = await compute(organization, _residues_of, page, shown)
+    try:
+        agreements, failing = await compute(organization, _residues_of, page, shown)
+    except TooLargeError:  # nothing of it is shown, nor billed, until it was corrected
+        conservation.waiting += waits is None
+        return
     conservation.agreements += agreements
     for residue in failing:
         conservation.note(residue)

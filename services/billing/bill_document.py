@@ -59,10 +59,9 @@ def bill_document(bill: BillIssued, names: Names, stamps: Stamps | None, *, line
         "currency": bill.currency,
         "billTotal": bill.total,
         "currencyConversions": [],
-        "lineItems": [line_document(line, bill, names, previewed=stamps is None) for line in bill.lines],
     }
-    if not lines:
-        del document["lineItems"]
+    if lines:
+        document["lineItems"] = [line_document(line, bill, names, previewed=stamps is None) for line in bill.lines]
     if stamps is not None:
         document |= _life(bill, stamps)
     return only_given(document)

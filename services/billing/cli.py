@@ -7,6 +7,7 @@ import click
 
 from events.dates import read_day
 from events.facts.bills import BillIssued
+from projections.too_large import TooLargeError
 from services.billing.run import BillRun
 from services.billing.selection import BillRequest, Selection
 from services.continuity.guard import Guard
@@ -53,7 +54,10 @@ def bill(through: date, organization: str, accounts: tuple[str, ...]) -> None:
     """
 
     async def body(process: Process) -> None:
-        await _bill(process, organization, through, accounts)
+        try:
+            await _bill(process, organization, through, accounts)
+        except TooLargeError as error:
+            raise ExpectedFailure(str(error)) from error
 
     run_process(body)
 

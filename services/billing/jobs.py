@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from events.absent import only_given
 from events.actors import BILLING
+from projections.too_large import TooLargeError
 from services.commands.refused import CommandError
 from services.failures import ExpectedFailure
 from services.jobs.table import Job, JobTable
@@ -28,7 +29,7 @@ class Failure:
 
     def document(self) -> dict[str, Any]:
         """The stored and shown form; the text of a bug goes only to the log."""
-        expected = isinstance(self.error, ExpectedFailure | CommandError)
+        expected = isinstance(self.error, ExpectedFailure | CommandError | TooLargeError)
         message = str(self.error) if expected else "an error inside Trueup; its log says more"
         named = {"accountId": self.account_id, "billId": self.bill_id}
         return only_given(named) | {"message": message}

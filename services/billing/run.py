@@ -128,14 +128,18 @@ class BillRun:
         return [bill_id for bill_id in dict.fromkeys(row["bill_id"] for row in rows) if bill_id not in billed]
 
     async def run(self, request: BillRequest, selection: Selection) -> AsyncGenerator[Sequence[BillFact], None]:
-        """A run without a job: yields the bills of each page once they are durable, then raises what failed there."""
+        """A run without a job: yields the bills of each page once they are durable. What failed first is raised at its
+        end, once all others are billed.
+        """
+        failures = list[Failure]()
         await self._waiter.until_projected()
         families = pages(self._postgres, request.organization, selection)
         async with aclosing(self._pages(request, families)) as billed_pages:
             async for page in billed_pages:
                 yield page.facts
-                if page.failures:
-                    raise page.failures[0].error
+                failures += page.failures
+        if failures:
+            raise failures[0].error
 
     async def _pages(
         self, request: BillRequest, families: AsyncGenerator[list[FamilyToSettle], None]

@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 import structlog
 
 from projections.revenue.journal import Chart
+from projections.too_large import TooLargeError
 from services.archive.defects import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
 from services.exports.columns import JOURNAL, LINES, Column
 from services.exports.exporting import export_journal, export_lines
@@ -96,7 +97,7 @@ class ExportRunner:
             else:
                 checked_range(*job.asked, end)
             rows = await self._written(job, postgres)
-        except ForeignWatermarkError as error:
+        except (ForeignWatermarkError, TooLargeError) as error:
             status, message = "FAILED", str(error)
         except (PlaceAwayError, PlaceError, ExtraMissingError) as error:
             # The place of files is internal, so its error is only logged; a new request works once the place can be

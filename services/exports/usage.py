@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from events.dates import EARLIEST, LATEST
 from projections.aggregates import shown, value
 from projections.readmodels.usage_totals import day_state
+from projections.too_large import check_size
 from services.concurrency import compute
 from services.exports.columns import Column, Row
 from services.exports.writing import Sheet
@@ -72,7 +73,7 @@ def usage_asked(request: Mapping[str, Any]) -> UsageAsked:
 
 
 async def export_usage(postgres: Postgres, organization: str, asked: UsageAsked, sheet: Sheet) -> int:
-    """Write a row for each total; returns the number of rows."""
+    """Write a row for each total; returns the number of rows. Raises: TooLargeError."""
     written = 0
     async for rows in _rows(postgres, organization, asked):
         await asyncio.to_thread(sheet.write, rows)
@@ -117,6 +118,7 @@ def _told(totals: Sequence[Any], codes: Mapping[str, str], aggregations: Mapping
     for total in totals:
         account, aggregation = total["account_id"], aggregations[total["aggregation_id"]]
         quantity = shown(value(aggregation["function"], day_state(total)))
+        check_size(account, ("usage of aggregation", aggregation["id"], "on", total["day"]), quantity)
         about = aggregation["meter"], aggregation["id"], aggregation["code"], aggregation["function"]
         rows.append((account, codes[account], *about, total["segment"], total["day"], quantity, total["records"]))
     return rows

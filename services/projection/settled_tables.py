@@ -100,9 +100,9 @@ class AlertsWriter:
         else:
             self._changed.pop(key, None)
 
-    def note_none(self, family: FamilyState) -> None:
-        """Note a family without terms: rules have nothing to look at."""
-        for speed in Speed:
+    def note_none(self, family: FamilyState, speeds: Iterable[Speed] = tuple(Speed)) -> None:
+        """Note a family of which rules have nothing to look at: it has no terms, or no numbers that are kept."""
+        for speed in speeds:
             self.find(family, Rules(), tuple, speed)
 
     def forget(self, partitions: Container[int]) -> None:

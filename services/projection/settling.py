@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
-import structlog
-
 from events.resources.automation import BILL
 from projections.alerts.due import Speed
 from projections.alerts.levels import expected_levels, settled_levels, unbilled_levels
@@ -27,15 +25,15 @@ from projections.readmodels.settled_rows import (
 from projections.readmodels.usage_totals import TotalRow, total_row
 from projections.resources import Resources
 from projections.settlement import Settlement, family_under, settled, unbilled_of
+from projections.too_large import TooLargeError
 from projections.usage import Cell, CellKey
 from services.projection.catalog_fold import CatalogLog
 from services.projection.settled_tables import NOTHING_SHOWN, AlertsWriter, write_balances, write_behind, write_outlooks
+from services.projection.unsettled import Unsettled
 from services.projection.unwritten import PartitionState, Unwritten
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState
-from services.sight.metrics import UNSETTLED
 
-log = structlog.get_logger(__name__)
 NO_RULES = Rules()
 
 
@@ -54,7 +52,8 @@ class Settler:
     them.
 
     Terms that settlement cannot process are a bug of ours. They must not stop the thousands of other families in the
-    partition, so the family's rows stay unchanged, it stays due, and the audit fails until the bug is fixed.
+    partition, so the family's rows stay unchanged, it stays due, and the audit fails until the bug is fixed. Where a
+    number is too large to be kept, no row is better than an old one: they follow once what is behind it was corrected.
     """
 
     def __init__(self, catalog: Catalogs) -> None:
@@ -65,25 +64,29 @@ class Settler:
         self._behind: dict[str, tuple[FamilyState, BehindRows]] = {}
         self._expected: dict[str, tuple[FamilyState, tuple[OutlookRow, ...]]] = {}
         self._alerts = AlertsWriter()
+        self.unsettled = Unsettled()
 
     def settle(self, family: FamilyState, state: PartitionState) -> bool:
-        """Settle the balances of one family as of its day, by its changes since the last time. Returns False if it
-        failed.
-        """
+        """Settle a family's balances as of its day, by its changes since the last time. Returns False if it failed."""
+        shown: Mapping[str, Shown] = {}
+        is_settled = True
         try:
             if family.has_terms:
                 shown = self._shown(family, state)
             else:
-                shown = {}
                 self._alerts.note_none(family)
-        except Exception:
-            return self._failed(family)
+        except TooLargeError as error:
+            is_settled = self._failed(family, error)
+            self._alerts.note_none(family)
+            self._put_behind(family, NO_ROWS, ())
+        except Exception as error:
+            return self._failed(family, error)
         if shown == family.written.balances:
             # Equal, but other objects: the next settlement recognises its own states by identity.
             family.note_written(family.written._replace(balances=shown))
         else:
             self._balances[family.root_id] = (family, shown)
-        return True
+        return is_settled
 
     def write_behind(self, family: FamilyState, state: PartitionState, *, outlooks: bool) -> bool:
         """Write the family's draws and accrued lines, and its outlooks if wanted, as of its last settlement. Returns
@@ -96,13 +99,22 @@ class Settler:
                 rows = self._behind_rows(family, settlement)
                 if outlooks:
                     expected = self._expected_rows(family, settlement)
-        except Exception:
-            return self._failed(family)
+        except TooLargeError as error:
+            self._alerts.note_none(family, (Speed.LINES, Speed.OUTLOOKS))
+            self._put_behind(family, NO_ROWS, ())
+            return self._failed(family, error)
+        except Exception as error:
+            return self._failed(family, error)
+        self._put_behind(family, rows, expected if outlooks else None)
+        self.unsettled.settled(family.root_id)
+        return True
+
+    def _put_behind(self, family: FamilyState, rows: BehindRows, expected: tuple[OutlookRow, ...] | None) -> None:
+        """Write these rows with the next flush, as far as they are not written yet; None: outlooks stay."""
         if rows != family.written.behind:
             self._behind[family.root_id] = (family, rows)
-        if outlooks and expected != family.written.outlooks:
+        if expected is not None and expected != family.written.outlooks:
             self._expected[family.root_id] = (family, expected)
-        return True
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Drop the settled rows of these partitions, whose memory is dropped."""
@@ -111,10 +123,10 @@ class Settler:
         self._behind = {id: shown for id, shown in self._behind.items() if shown[0].partition not in gone}
         self._expected = {id: shown for id, shown in self._expected.items() if shown[0].partition not in gone}
         self._alerts.forget(gone)
+        self.unsettled.forget(gone)
 
-    def _failed(self, family: FamilyState) -> bool:
-        UNSETTLED.inc()
-        log.exception("family_not_settled", organization=family.organization, root_id=family.root_id)
+    def _failed(self, family: FamilyState, error: Exception) -> bool:
+        self.unsettled.note(family, error)
         family.keep(None)
         return False
 

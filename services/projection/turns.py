@@ -79,18 +79,17 @@ class Turns:
         self._settler = Settler(catalog)
         self._lines, self._outlooks = Behind(LINES_SECONDS), Behind(OUTLOOKS_SECONDS)
         self._settled_at = time.monotonic()
-        #: Seconds of the last transaction that went to due roots, draws and lines, not to roots affected by its
-        #: records.
+        #: Seconds of the last transaction for due roots, draws and lines, not for roots affected by its records.
         self.aside_seconds = 0.0
         #: Time for due roots, and then for draws and lines.
         self._aside = ASIDE_LEAST_SECONDS
-        #: Seconds of the last transaction that went to settling all families, with their rows.
+        #: Seconds of the last transaction for settling all families, with their rows.
         self.settle_seconds = 0.0
         #: Whether the last transaction left due roots for the next one.
         self.has_more_due = False
         self._marks = Marks()
-        #: Roots whose settlement failed; tried again when something about them changes, or by another process.
-        self._failed: set[str] = set()
+        #: Organizations of roots that failed; these are tried again when something about them changes, or elsewhere.
+        self._failed: dict[str, str] = {}
 
     @property
     def is_behind(self) -> bool:
@@ -103,6 +102,10 @@ class Turns:
         self._outlooks.forget(partitions)
         self._settler.forget(partitions)
         self._marks.forget(partitions)
+
+    def try_again(self, organization: str | None) -> None:
+        """Settle failed roots again, because the organization's catalog or day changed; None: everybody's day."""
+        self._failed = {id: whose for id, whose in self._failed.items() if organization not in (None, whose)}
 
     async def any_due(self, connection: Any, states: Sequence[PartitionState]) -> bool:
         """Whether anything waits to be settled, or to be written after its balances."""
@@ -218,20 +221,21 @@ class Turns:
         await mark_behind(connection, states, self._marks.newly(settled[Depth.BALANCES]), due.BEHIND)
         await mark_behind(connection, states, settled[Depth.LINES], due.WITHOUT_OUTLOOKS)
         await connection.execute(due.SETTLED, [family.root_id for family in settled[Depth.WHOLE]])
-        await mark_due(connection, states, transaction.failed, "failed")
+        for reason in due.REASONS_FAILED:
+            await mark_due(connection, states, self._settler.unsettled.among(transaction.failed, reason), reason)
         self._remember(settled, transaction.failed)
 
     def _remember(self, settled: Mapping[Depth, list[FamilyState]], failed: Sequence[FamilyState]) -> None:
         """The settled families wait only for the rows that are left; failed ones wait for none."""
-        followed, failures = settled[Depth.LINES], {family.root_id for family in failed}
-        wait_for_nothing = failures | {family.root_id for family in settled[Depth.WHOLE]}
+        followed, failures = settled[Depth.LINES], {family.root_id: family.organization for family in failed}
+        wait_for_nothing = failures.keys() | {family.root_id for family in settled[Depth.WHOLE]}
         have_lines = wait_for_nothing | {family.root_id for family in followed}
         self._lines.written(have_lines)
         self._marks.gone(have_lines)
         self._outlooks.written(wait_for_nothing)
         self._outlooks.note(family.root for family in followed if family.root_id not in wait_for_nothing)
         now_settled = {family.root_id for families in settled.values() for family in families}
-        self._failed = (self._failed - now_settled) | failures
+        self._failed = {id: whose for id, whose in self._failed.items() if id not in now_settled} | failures
 
     async def _next_due(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:
         partitions = sorted(state.position.partition for state in states)

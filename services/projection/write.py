@@ -138,6 +138,8 @@ class Writer:
         for change in changes:
             if change.plans:
                 await connection.execute(due.MARK_PLANS, partition, change.organization, sorted(change.plans))
+        for organization in {change.organization for change in changes} | set(state.unwritten.ticked):
+            self.turns.try_again(organization)
         accounts = {(change.organization, account) for change in changes for account in change.accounts}
         for organization in sorted({organization for organization, _ in accounts}):
             of_it = sorted(account for whose, account in accounts if whose == organization)
@@ -150,6 +152,8 @@ class Writer:
             moved = [zone for zone in zones if _day_moved(zone, state.stored_tick, tick)]
             testing = [name for name, catalog in catalogs.items() if catalog.has_test_clock]
             await connection.execute(due.MARK_ZONES, partition, moved, testing)
+            if moved:
+                self.turns.try_again(None)
 
 
 def _day_moved(zone: str, before: datetime | None, now: datetime) -> bool:

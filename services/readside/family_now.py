@@ -20,10 +20,12 @@ from projections.readmodels.positions import Position
 from projections.readmodels.settled_rows import balances_shown
 from projections.resources import Resources
 from projections.settlement import Family, assemble, settled, together
+from projections.settlement.extent import check_unbilled
 from services.concurrency import compute
 from services.failures import Worded
 from services.postgres import Postgres
 from services.readside.family_state import FamilyState, Root
+from services.readside.horizon import check_ahead
 from services.readside.lately import LatelyUsed
 from services.readside.live import reading_live
 from services.readside.loading import FamilyRows, families_of, read_clock, read_families, read_positions, read_roots
@@ -156,7 +158,7 @@ async def settle_now(
 
     For reads right after a command, before the projection has passed it (decision 19), and for reads as of a day; due
     amounts follow the latest bill in any case. Returns, by id, rows in the columns of `commitment_balances`. Raises:
-    UnknownFamilyError.
+    UnknownFamilyError; InvalidField, TooMuchError, TooLargeError.
     """
     async with reading_live(postgres) as connection:
         terms = await connection.fetch(_COMMAND_SIDE, organization, root_id)
@@ -182,6 +184,9 @@ def _settled_now(
     # The last command about the account may not be projected yet.
     today = today_of(terms, account.timezone, evidence._replace(fact=later(evidence.fact, account.modified)))
     family = assemble(terms, root_id, terms, index_families(terms), state.totals, state.billed)
+    if as_of is not None:
+        check_ahead(as_of, today)
+        check_unbilled(family, as_of)
     settlement = settled(family, as_of or today)
     shown = balances_shown(settlement, terms, root_id, settlement.through, {})
     return {id: balance.row._asdict() for id, balance in shown.items()}

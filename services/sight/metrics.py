@@ -102,7 +102,10 @@ SETTLE = Histogram(
     registry=PROJECTOR,
 )
 SETTLED = Counter("trueup_settled_families", "Families that were settled.", registry=PROJECTOR)
-UNSETTLED = Counter("trueup_unsettled_families", "Families whose settlement failed: a bug.", registry=PROJECTOR)
+UNSETTLED = Counter(
+    "trueup_unsettled_families", "How often a family could not be settled: failed (a bug), or numbers too large.",
+    ("reason",), registry=PROJECTOR,
+)  # fmt: skip
 
 LEADS = Gauge("trueup_relay_leads", "1 if this relay leads, 0 if it stands by.", registry=RELAY)
 POSITION = Gauge("trueup_relay_position", "The event that Kafka has acknowledged last.", registry=RELAY)

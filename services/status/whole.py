@@ -12,6 +12,7 @@ from typing import Any
 
 from events.dates import from_ms
 from events.topics import CATALOG, EVENTS, USAGE
+from projections.readmodels.due import FAILED, TOO_LARGE
 from services.audit.passes import Pass, read_passes
 from services.billing.jobs import BILL_JOBS
 from services.kafka import Cluster, LogReader
@@ -30,8 +31,6 @@ RELAY, INGEST, PROJECTOR = "relay", "ingest worker", "projector"
 #: Bytes to fetch for the first waiting record; Kafka returns a larger one whole.
 _FETCH_BYTES = 64 * 1024
 Document = dict[str, Any]
-#: The reason in `due_accounts` of a family whose settlement failed; it waits until the cause is repaired.
-FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +147,10 @@ def _problems(seen: Seen, ends: Ends, due: Mapping[str, int], passes: Sequence[P
     problems = [] if seen.outdated is None else [str(OutdatedReadModelsError(seen.outdated))]
     if due.get(FAILED):
         problems.append(f"{due[FAILED]} families could not be settled: the projector's log has family_not_settled")
+    if due.get(TOO_LARGE):
+        problems.append(
+            f"{due[TOO_LARGE]} families have numbers that are too large to be kept: the projector's log names them"
+        )
     for last in passes:
         if not last.holds:
             words = f"the last {last.kind} of {last.ended.isoformat(timespec='seconds')} does not hold"

@@ -1,7 +1,10 @@
 """Whose turn it is: balances of whom records touched, then who is due, then draws and lines; the longest wait first."""
 
+from decimal import Decimal
+
 import pytest
 
+from projections.too_large import TooLargeError
 from services.projection import behind, turns
 from services.projection.behind import DEAR_SHARE, Behind
 from services.projection.turns import (
@@ -167,6 +170,26 @@ async def test_who_cannot_be_settled_is_due_as_failed_and_is_not_tried_again_by_
     await projector.write("00001")
     await projector.write(quiet=True)
     assert projector.due.rows == {}
+
+
+@pytest.mark.parametrize(("whose", "is_tried"), [("org", True), (None, True), ("another", False)])
+async def test_who_could_not_be_settled_is_tried_again_when_its_catalog_or_day_changed(
+    clock: Clock, whose: str | None, is_tried: bool
+) -> None:
+    projector = Projector(clock, 2, 0.0)
+    projector.settling.broken = {"00001"}
+    await projector.write(*projector.names)
+    projector.settling.broken = set()
+    projector.turns.try_again(whose)
+    await projector.write(quiet=True)
+    assert projector.due.rows == ({} if is_tried else {"00001": ("failed", 5)})
+
+
+async def test_who_has_too_large_a_number_is_due_for_another_reason(clock: Clock) -> None:
+    projector = Projector(clock, 2, 0.0)
+    projector.settling.broken, projector.settling.why = {"00001"}, TooLargeError("00001", "a line", Decimal(10) ** 18)
+    await projector.write(*projector.names)
+    assert projector.due.rows == {"00000": ("lines", 5), "00001": ("too large", 5)}
 
 
 def test_partitions_that_somebody_else_writes_are_forgotten() -> None:

@@ -7,6 +7,7 @@ from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Billed
 from services.projection.turns import Turns
+from services.projection.unsettled import Unsettled
 from services.projection.unwritten import new_partition
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState
@@ -58,12 +59,16 @@ class Settling:
         self.lines: list[str] = []
         self.outlooks: list[str] = []
         self.broken: set[str] = set()
+        self.why: Exception = AssertionError("a law does not hold")
+        self.unsettled = Unsettled()
         #: Roots whose lines take longer.
         self.takes: dict[str, float] = {}
 
     def settle(self, family: FamilyState, _: object) -> bool:
         self.clock.now += self.seconds
         self.balances.append(family.root_id)
+        if family.root_id in self.broken:
+            self.unsettled.note(family, self.why)
         return family.root_id not in self.broken
 
     def write_behind(self, family: FamilyState, _: object, *, outlooks: bool) -> bool:

@@ -14,15 +14,16 @@ from events.sources import Origins
 from events.topics import CATALOG, EVENTS
 from projections.calendar import ONE_DAY, later, named_day
 from projections.clock import counted_tick
-from projections.outlook.forecast import AHEAD
 from projections.resources import Resources
 from projections.settlement import Family, Settlement, settled
+from projections.settlement.extent import check_unbilled
 from projections.settlement.states_by_day import as_of_day
-from services.commands.refused import InvalidField, UnknownResource
+from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import UnknownFamilyError
+from services.readside.horizon import check_ahead
 from services.readside.lately import LatelyUsed
 from services.readside.live import reading_live
 from services.readside.loading import read_positions, read_roots
@@ -49,13 +50,14 @@ class KnownFamily:
 
     def check(self, as_of: date | None) -> None:
         """Check the day. Raises: InvalidField if it is further ahead than is settled."""
-        if as_of is not None and as_of > self.today + AHEAD:
-            raise InvalidField(field="asOf", rule=f"must not be more than {AHEAD.days} days ahead of {self.today}")
+        if as_of is not None:
+            check_ahead(as_of, self.today)
 
     def settled(self, as_of: date | None) -> Settlement:
         """The settlement as of a service day. Without a day: as the live read models are settled, never before the
-        latest bill.
+        latest bill. Raises: TooMuchError.
         """
+        check_unbilled(self.family, as_of or self.today)
         if as_of is not None:
             return as_of_day(self.family, as_of)
         return settled(self.family, self.today)
