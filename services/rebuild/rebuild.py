@@ -200,8 +200,10 @@ class _Rebuild:
         mended = await altered.remove_altered(connection, generations.commands, acknowledged)
         added = await refill.refill(connection)
         unfinished = await refill.unfinished_bills(connection, before)
-        await altered.remember_view(connection)
-        everybody = await altered.organizations_of(connection) if self._whole else set[str]()
+        everybody = set[str]()
+        if self._whole:
+            await altered.remember_view(connection)
+            everybody = await altered.organizations_of(connection)
         for organization in sorted({*organizations, *added, *everybody}):
             keys += await rebuild_view(connection, organization, generations.commands)
         rows = await altered.changed_in_view(connection) if self._whole else 0
