@@ -4,13 +4,14 @@ A form carries the version of the rule that its page showed. If the rule has cha
 visitor is asked again.
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from secrets import token_urlsafe
 from typing import Any
 
 from starlette.responses import Response
 
 from services.console.asking import Asking, Refused, together
+from services.console.typed import NUMBER_RULE, number_of
 from services.console.visits import Form, Visit
 
 #: The API's path for each kind of rule, by the kind's name in addresses.
@@ -112,15 +113,15 @@ async def _new(visit: Visit, given: dict[str, str], *, asks: bool, status: int =
 
 def _numbers(given: dict[str, str]) -> tuple[dict[str, Decimal], str]:
     """The amounts and counts that were given, and the first fault among them in words."""
-    numbers = {}
+    numbers = dict[str, Decimal]()
     for name in _NUMBERS:
         if given[name]:
-            try:
-                numbers[name] = Decimal(given[name])
-            except InvalidOperation:
-                return numbers, f"{name}: must be a number, with a point before the decimals."
-            if not numbers[name].is_finite() or numbers[name] <= 0:
-                return numbers, f"{name}: must be a number above zero."
+            number = number_of(given[name])
+            if number is None:
+                return numbers, f"{name}: {NUMBER_RULE}."
+            if number <= 0:
+                return numbers, f"{name}: must be above zero."
+            numbers[name] = number
     return numbers, ""
 
 

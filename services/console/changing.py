@@ -7,7 +7,7 @@ form that is sent twice takes effect once.
 """
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from hashlib import blake2b
 from secrets import token_urlsafe
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from starlette.responses import Response
 
 from services.console.asking import Refused
+from services.console.typed import NUMBER_RULE, number_of
 from services.console.visits import Form, Visit
 from services.console.wording import exact, read_day
 
@@ -41,7 +42,7 @@ class Seen:
     @classmethod
     def sent(cls, form: Form) -> "Seen":
         """The bill as it was shown when the form was written, from the form's fields."""
-        return cls(_number(form.get("seen")), form.get("lines", ""), form.get("version", ""))
+        return cls(number_of(form.get("seen")), form.get("lines", ""), form.get("version", ""))
 
     @property
     def fields(self) -> dict[str, str]:
@@ -122,7 +123,7 @@ async def _memo(
     visit: Visit, bill: dict[str, Any], given: dict[str, str], seen: Seen | None, *, edits: bool = False
 ) -> Response:
     """Show the form. `seen`: the bill as of the previous question, if there was one."""
-    amount, line = _number(given["amount"]), _line(bill, given["lineId"])
+    amount, line = number_of(given["amount"]), _line(bill, given["lineId"])
     problem = _problem(given, amount, line)
     whole = bool(given["description"]) and amount is not None and line is not None and not problem
     return await visit.page(
@@ -148,7 +149,7 @@ async def add_memo(visit: Visit, form: Form) -> Response:
     """
     bill, seen = await _bill(visit), Seen.sent(form)
     given = {name: form.get(name, "").strip() for name in _MEMO}
-    amount, line = _number(given["amount"]), _line(bill, given["lineId"])
+    amount, line = number_of(given["amount"]), _line(bill, given["lineId"])
     if not seen.version.isdecimal() or given["kind"] not in KINDS or amount is None or not given["description"]:
         raise Refused(400, "the amount, or what it is for, is missing")
     is_same = bill["status"] != "PENDING" or seen.version != str(bill["version"]) or seen.shows(bill)
@@ -180,14 +181,6 @@ def _body(bill: dict[str, Any], line: dict[str, Any], amount: Decimal, descripti
     }
 
 
-def _number(text: str | None) -> Decimal | None:
-    try:
-        value = Decimal((text or "").strip())
-    except InvalidOperation:
-        return None
-    return value if value.is_finite() else None
-
-
 def _line(bill: dict[str, Any], id: str) -> dict[str, Any] | None:
     """The line with this id, if it is about a product: only such lines are offered."""
     return next((line for line in bill["lineItems"] if line["id"] == id and "productId" in line), None)
@@ -198,8 +191,10 @@ def _problem(given: dict[str, str], amount: Decimal | None, line: Any) -> str:
         return ""
     if given["kind"] not in KINDS:
         return "Say whether it is a credit or a debit."
-    if amount is None or amount <= 0:
-        return "The amount must be a number above zero, with a point before the decimals."
+    if amount is None:
+        return f"The amount {NUMBER_RULE}."
+    if amount <= 0:
+        return "The amount must be above zero."
     if line is None:
         return "Choose the line that it is about."
     return "" if given["description"] else "Say what it is for: that stands on the bill."

@@ -6,7 +6,7 @@ again. A form that is sent twice takes effect once.
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from hashlib import blake2b
 from secrets import token_urlsafe
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from starlette.responses import Response
 
 from services.console.asking import Refused, or_missing
+from services.console.typed import NUMBER_RULE, number_of
 from services.console.visits import Form, Visit
 from services.console.wording import exact
 
@@ -187,12 +188,9 @@ def _maps(said: Sequence[Said]) -> dict[str, dict[str, Any]]:
 
 
 def _number(said: Said) -> Decimal:
-    try:
-        value = Decimal(said.text)
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
-        raise Refused(400, f"{said.code} must be a number, with a point before the decimals")
+    value = number_of(said.text)
+    if value is None:
+        raise Refused(400, f"{said.code} {NUMBER_RULE}")
     return value
 
 
