@@ -73,7 +73,7 @@ class Asking:
         """The answer of a command, or of a query with a body. `once`: an idempotency key, so that a repeated request is
         carried out once. Raises: Refused.
         """
-        headers = {"content-type": "application/json"} | ({"idempotency-key": once} if once else {})
+        headers = {"content-type": "application/json"} | ({"idempotency-key": quote(once)} if once else {})
         content = b"" if body is None else _ENCODER.encode(body)
         return document_of(await self._called(method, parts, content=content, headers=headers, params=query))
 

@@ -127,7 +127,11 @@ def test_names_of_the_wire_become_words() -> None:
     named = {"MINIMUM_SPEND": "Minimum spend", "accountId": "Account id", "CommitmentCreated": "Commitment created"}
     named |= {"unknown-meter": "Unknown meter", "OVERAGE_USAGE": "Overage", "ingest worker": "Ingest worker"}
     assert {name: words(name) for name in named} == named
-    assert leaves({"a": {"b": [1, 2]}, "c": [{"d": "x"}]}) == [("a.b", "1 to 2"), ("c 1.d", "x")]
+    period = ["2026-01-01", "2026-02-01"]
+    assert leaves({"a": {"b": period}, "c": [{"d": "x"}]}) == [("a.b", "2026-01-01 to 2026-02-01"), ("c 1.d", "x")]
+    assert leaves({"types": ["USAGE", "AD_HOC"], "id": None, "prorate": False}) == [
+        ("types", "USAGE, AD_HOC"), ("prorate", "no"),
+    ]  # fmt: skip
 
 
 def test_a_rule_shows_its_numbers_and_nothing_of_it_is_markup() -> None:
