@@ -3,15 +3,17 @@
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from copy import copy
 from datetime import date
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.numbers import NumberPattern, format_currency, format_decimal
 
 from events.decimals import EXACT
+from projections.money import minor_digits
 
 #: The custom field of an account, or of the configuration of an organization: no resource of the wire has a locale.
 FIELD = "locale"
@@ -47,7 +49,18 @@ def locale_of(*fields: Mapping[str, object] | None) -> str:
 def money(value: Decimal | int, currency: str, locale: str) -> str:
     """In whole minor units of the currency: `$1,204.17`, `-¥12`."""
     with localcontext(_WIDE):
-        return _apart(format_currency(Decimal(value), currency, locale=locale))
+        pattern = _pattern(minor_digits(currency), locale)
+        return _apart(pattern.apply(Decimal(value), locale, currency=currency, currency_digits=False))
+
+
+@lru_cache(_REMEMBERED)
+def _pattern(digits: int, locale: str) -> NumberPattern:
+    """How the locale writes money, with so many digits after the point. Babel's own number of digits is what people use
+    in cash, 0 of HUF and IDR: a bill in them would not add up by eye.
+    """
+    pattern: NumberPattern = copy(Locale.parse(locale).currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    return pattern
 
 
 @lru_cache(_REMEMBERED)
@@ -55,7 +68,7 @@ def price(value: Decimal | int, currency: str, locale: str) -> str:
     """With all its digits: a price of a unit may be far below a minor unit."""
     whole = Decimal(value)
     with localcontext(_WIDE):
-        if whole == round(whole, get_currency_precision(currency)):
+        if whole == round(whole, minor_digits(currency)):
             return money(value, currency, locale)
         text = format_currency(whole, currency, locale=locale, currency_digits=False, decimal_quantization=False)
     return _apart(text)

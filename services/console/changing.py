@@ -15,7 +15,7 @@ from typing import Any
 from starlette.responses import Response
 
 from services.console.asking import Refused
-from services.console.typed import NUMBER_RULE, number_of
+from services.console.typed import fault_of, number_of
 from services.console.visits import Form, Visit
 from services.console.wording import exact, read_day
 
@@ -120,15 +120,23 @@ async def memo(visit: Visit) -> Response:
 
 
 async def _memo(
-    visit: Visit, bill: dict[str, Any], given: dict[str, str], seen: Seen | None, *, edits: bool = False
+    visit: Visit,
+    bill: dict[str, Any],
+    given: dict[str, str],
+    seen: Seen | None,
+    *,
+    edits: bool = False,
+    refused: str = "",
 ) -> Response:
-    """Show the form. `seen`: the bill as of the previous question, if there was one."""
+    """Show the form. `seen`: the bill as of the previous question, if it has changed since; `refused`: why the API did
+    not add the line.
+    """
     amount, line = number_of(given["amount"]), _line(bill, given["lineId"])
-    problem = _problem(given, amount, line)
+    problem = refused or _problem(given, amount, line, bill["currency"])
     whole = bool(given["description"]) and amount is not None and line is not None and not problem
     return await visit.page(
         "memo.html",
-        200 if seen is None else 409,
+        400 if refused else 200 if seen is None else 409,
         bill=bill,
         given=given,
         amount=amount,
@@ -160,6 +168,8 @@ async def add_memo(visit: Visit, form: Form) -> Response:
         body = _body(bill, line, amount, given["description"])
         await visit.asking.send("POST", *path, body=body, once=form.get("once"), billVersion=seen.version)
     except Refused as error:
+        if error.status == 400:
+            return await _memo(visit, bill, given, None, refused=str(error))
         if error.status != 409:
             raise
         return await _memo(visit, await _bill(visit), given, seen)
@@ -186,15 +196,13 @@ def _line(bill: dict[str, Any], id: str) -> dict[str, Any] | None:
     return next((line for line in bill["lineItems"] if line["id"] == id and "productId" in line), None)
 
 
-def _problem(given: dict[str, str], amount: Decimal | None, line: Any) -> str:
+def _problem(given: dict[str, str], amount: Decimal | None, line: Any, currency: str) -> str:
     if not (given["amount"] or given["description"]):
         return ""
     if given["kind"] not in KINDS:
         return "Say whether it is a credit or a debit."
-    if amount is None:
-        return f"The amount {NUMBER_RULE}."
-    if amount <= 0:
-        return "The amount must be above zero."
+    if fault := fault_of(amount, currency):
+        return f"The amount {fault}."
     if line is None:
         return "Choose the line that it is about."
     return "" if given["description"] else "Say what it is for: that stands on the bill."

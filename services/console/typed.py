@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from events.decimals import MAX_WHOLE_DIGITS, parse_decimal
+from projections.money import is_whole_minor, minor_digits
 
 NUMBER_RULE = f"must be a number of at most {MAX_WHOLE_DIGITS} whole digits, with a point before the decimals"
 
@@ -17,3 +18,17 @@ def number_of(text: str | None) -> Decimal | None:
         return parse_decimal((text or "").strip())
     except ValueError:
         return None
+
+
+def fault_of(number: Decimal | None, currency: str | None = None) -> str:
+    """What is wrong with a typed amount or count, to follow its name; "" if nothing is.
+
+    `currency`: of an amount that is paid. A finer one would stand rounded in the question whether to pay it.
+    """
+    if number is None:
+        return NUMBER_RULE
+    if number <= 0:
+        return "must be above zero"
+    if currency is not None and not is_whole_minor(number, currency):
+        return f"must have at most {minor_digits(currency)} digits after the point, as {currency} has"
+    return ""

@@ -197,7 +197,7 @@ async def test_how_a_fund_stands_is_said_in_words() -> None:
 
 
 async def test_of_very_many_prices_none_is_left_out() -> None:
-    price = {"planId": "p", "aggregationId": "g", "startDate": "2026-01-01"}
+    price: dict[str, Any] = {"planId": "p", "aggregationId": "g", "startDate": "2026-01-01"}
     price |= {"pricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]}
     plan = {"id": "p", "code": "plan", "name": "Plan", "planTemplateId": "t"}
     template = {"id": "t", "name": "T", "currency": "USD", "billFrequency": "MONTHLY"}
@@ -207,7 +207,7 @@ async def test_of_very_many_prices_none_is_left_out() -> None:
         "plantemplates": [template],
         "aggregations": [{"id": "g", "name": "Calls"}],
     }
-    answers = {name: {"data": entities} for name, entities in lists.items()}
+    answers: dict[str, dict[str, Any]] = {name: {"data": entities} for name, entities in lists.items()}
     answers["pricings"] = {"data": [price | {"id": "1"}], "nextToken": "on"}
     answers["pricings?on"] = {"data": [price | {"id": "2"}]}
     async with before(MadeUp(account(**answers))) as visit:

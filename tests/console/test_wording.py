@@ -35,6 +35,8 @@ from tests.console.visiting import parsed
         (Decimal("1.234"), "KWD", "KWD 1.234"),
         (Decimal("12345678901234567890.12"), "USD", "$12,345,678,901,234,567,890.12"),
         (Decimal("5.00"), "XTS", "XTS 5.00"),
+        (Decimal("1204.17"), "HUF", "HUF 1,204.17"),
+        (Decimal("-0.125"), "IQD", "-IQD 0.125"),
     ],
 )
 def test_money_has_the_decimals_of_its_currency(value: Decimal, currency: str, text: str) -> None:
@@ -151,6 +153,7 @@ def test_a_rule_shows_its_numbers_and_nothing_of_it_is_markup() -> None:
             "javascript:x",
         ),
         *("/console/../x", "/\\evil.example", "/console/\\evil", "/console/a\nb", "", "console/x", "/console/%0d\r"),
+        "/console/%2e%2E/docs",
     ],
 )
 def test_the_way_back_leads_to_no_other_place(target: str) -> None:

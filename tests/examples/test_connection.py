@@ -39,7 +39,10 @@ def test_another_organization_is_opened_by_the_operators_key(tmp_path: Path) -> 
     mine, every = ({"organizationId": of, "accessKeyId": f"of {of}", "apiSecret": "s"} for of in ("local", "*"))
     (tmp_path / "keys.json").write_text(json.dumps({"key": mine, "operator": every}))
     found = [settings(tmp_path, M3TER_ORG_ID=of) for of in ("local", "other")]
-    assert [(each["M3TER_ORG_ID"], each["M3TER_API_KEY"]) for each in found] == [("local", "of local"), ("other", "of *")]
+    assert [(each["M3TER_ORG_ID"], each["M3TER_API_KEY"]) for each in found] == [
+        ("local", "of local"),
+        ("other", "of *"),
+    ]
 
 
 def test_where_no_key_is_it_says_where_one_comes_from_and_sets_nothing(tmp_path: Path) -> None:
