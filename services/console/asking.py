@@ -34,8 +34,11 @@ class ApiRefused(Worded):
 
 
 def path_of(*parts: str) -> str:
-    """A path of these parts, whatever characters are in them: `path_of("bills", "a/b")` is `/bills/a%2Fb`."""
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
+    """A path of these parts, whatever characters are in them: `path_of("bills", "a/b")` is `/bills/a%2Fb`.
+
+    A part `..` is escaped, too: clients would take it as the way to the folder above, and ask for another resource.
+    """
+    return "".join("/" + (quote(part, safe="") if part.strip(".") else part.replace(".", "%2E")) for part in parts)
 
 
 def calls_of(app: ASGIApp) -> httpx.AsyncClient:
@@ -57,11 +60,20 @@ class Asking:
         given = only_given(query)
         return document_of(await self._called("GET", parts, params=given))
 
+    async def every(self, *parts: str, **query: Any) -> list[Any]:
+        """All entries of a list, fetched page after page. Raises: Refused."""
+        page = await self.get(*parts, **query)
+        entries = list(page["data"])
+        while (following := page.get("nextToken")) is not None:
+            page = await self.get(*parts, **query, nextToken=following)
+            entries += page["data"]
+        return entries
+
     async def send(self, method: str, *parts: str, body: Any = None, once: str | None = None, **query: Any) -> Any:
         """The answer of a command, or of a query with a body. `once`: an idempotency key, so that a repeated request is
         carried out once. Raises: ApiRefused.
         """
-        headers = {"content-type": "application/json"} | ({"idempotency-key": once} if once else {})
+        headers = {"content-type": "application/json"} | ({"idempotency-key": quote(once)} if once else {})
         content = b"" if body is None else _ENCODER.encode(body)
         return document_of(await self._called(method, parts, content=content, headers=headers, params=query))
 

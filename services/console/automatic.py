@@ -4,13 +4,14 @@ A form carries the version of the rule that its page showed. If the rule has cha
 visitor is asked again.
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from secrets import token_urlsafe
 from typing import Any
 
 from starlette.responses import Response
 
 from services.console.asking import ApiRefused, Asking, together
+from services.console.typed import fault_of, number_of
 from services.console.visits import Form, Visit
 
 #: The API's path for each kind of rule, by the kind's name in addresses.
@@ -20,6 +21,7 @@ _NEWEST, _OF_RULE = 10, 50
 #: The fields of the form for a new rule; those that are amounts or counts are numbers in the API's body.
 _ASKED = ("kind", "code", "of", "threshold", "amount", "maxTimes", "maxAmount", "chargeDescription")
 _NUMBERS = ("threshold", "amount", "maxTimes", "maxAmount")
+_PAID = ("amount", "maxAmount")
 
 
 async def of_account(asking: Asking, id: str) -> dict[str, Any]:
@@ -92,9 +94,9 @@ async def _new(visit: Visit, given: dict[str, str], *, asks: bool, status: int =
     funds += [("balance", fund) for fund in answers.pop("balances")["data"]]
     config = answers.pop("config")
     of = next(((kind, fund) for kind, fund in funds if fund["id"] == given["of"]), None)
-    numbers, wrong = _numbers(given)
-    problem = problem or wrong or ("Choose what it tops up." if asks and given["kind"] == "top-up" and not of else "")
     currency = of[1]["currency"] if of else answers["account"].get("currency", config["currency"])
+    numbers, wrong = _numbers(given, currency)
+    problem = problem or wrong or ("Choose what it tops up." if asks and given["kind"] == "top-up" and not of else "")
     return await visit.page(
         "automatic_new.html",
         status,
@@ -110,17 +112,16 @@ async def _new(visit: Visit, given: dict[str, str], *, asks: bool, status: int =
     )
 
 
-def _numbers(given: dict[str, str]) -> tuple[dict[str, Decimal], str]:
+def _numbers(given: dict[str, str], currency: str) -> tuple[dict[str, Decimal], str]:
     """The amounts and counts that were given, and the first fault among them in words."""
-    numbers = {}
+    numbers = dict[str, Decimal]()
     for name in _NUMBERS:
         if given[name]:
-            try:
-                numbers[name] = Decimal(given[name])
-            except InvalidOperation:
-                return numbers, f"{name}: must be a number, with a point before the decimals."
-            if not numbers[name].is_finite() or numbers[name] <= 0:
-                return numbers, f"{name}: must be a number above zero."
+            number = number_of(given[name])
+            fault = fault_of(number, currency if name in _PAID else None)
+            if number is None or fault:
+                return numbers, f"{name}: {fault}."
+            numbers[name] = number
     return numbers, ""
 
 
@@ -128,7 +129,7 @@ async def make(visit: Visit, form: Form) -> Response:
     """Create the rule; what the API refuses is shown on the form."""
     id = visit.request.path_params["account"]
     given = {name: form.get(name, "").strip() for name in _ASKED}
-    numbers, wrong = _numbers(given)
+    numbers, wrong = _numbers(given, form.get("currency", ""))
     kind = given["kind"] if given["kind"] in KINDS else "top-up"
     if wrong:
         return await _new(visit, given, asks=False, status=400)

@@ -75,7 +75,9 @@ def grouped(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 async def statement(visit: Visit) -> Response:
-    """The bill as a file, exactly as the API writes it."""
+    """The bill as a file, exactly as the API writes it. Its header says that it is to be kept, and not the link to it:
+    where the API refuses, the browser shows the page with the reason, and keeps no file.
+    """
     bill, format = visit.request.path_params["bill"], visit.request.path_params["format"]
     file = await visit.asking.file_of("bills", bill, "statement", format=format)
     kept = {name: file.headers[name] for name in ("content-type", "content-disposition", "content-security-policy")}

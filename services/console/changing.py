@@ -7,7 +7,7 @@ form that is sent twice takes effect once.
 """
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from hashlib import blake2b
 from secrets import token_urlsafe
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from starlette.responses import Response
 
 from services.console.asking import ApiRefused
+from services.console.typed import fault_of, number_of
 from services.console.visits import Form, Visit
 from services.console.wording import exact, read_day
 
@@ -41,7 +42,7 @@ class SeenBill:
     @classmethod
     def sent(cls, form: Form) -> "SeenBill":
         """The bill as it was shown when the form was written, from the form's fields."""
-        return cls(_number(form.get("seen")), form.get("lines", ""), form.get("version", ""))
+        return cls(number_of(form.get("seen")), form.get("lines", ""), form.get("version", ""))
 
     @property
     def fields(self) -> dict[str, str]:
@@ -119,15 +120,23 @@ async def memo(visit: Visit) -> Response:
 
 
 async def _memo(
-    visit: Visit, bill: dict[str, Any], given: dict[str, str], seen: SeenBill | None, *, edits: bool = False
+    visit: Visit,
+    bill: dict[str, Any],
+    given: dict[str, str],
+    seen: SeenBill | None,
+    *,
+    edits: bool = False,
+    refused: str = "",
 ) -> Response:
-    """Show the form. `seen`: the bill as of the previous question, if there was one."""
-    amount, line = _number(given["amount"]), _line(bill, given["lineId"])
-    problem = _problem(given, amount, line)
+    """Show the form. `seen`: the bill as of the previous question, if it has changed since; `refused`: why the API did
+    not add the line.
+    """
+    amount, line = number_of(given["amount"]), _line(bill, given["lineId"])
+    problem = refused or _problem(given, amount, line, bill["currency"])
     whole = bool(given["description"]) and amount is not None and line is not None and not problem
     return await visit.page(
         "memo.html",
-        200 if seen is None else 409,
+        400 if refused else 200 if seen is None else 409,
         bill=bill,
         given=given,
         amount=amount,
@@ -148,7 +157,7 @@ async def add_memo(visit: Visit, form: Form) -> Response:
     """
     bill, seen = await _bill(visit), SeenBill.sent(form)
     given = {name: form.get(name, "").strip() for name in _MEMO}
-    amount, line = _number(given["amount"]), _line(bill, given["lineId"])
+    amount, line = number_of(given["amount"]), _line(bill, given["lineId"])
     if not seen.version.isdecimal() or given["kind"] not in KINDS or amount is None or not given["description"]:
         raise ApiRefused(400, "the amount, or what it is for, is missing")
     is_same = bill["status"] != "PENDING" or seen.version != str(bill["version"]) or seen.shows(bill)
@@ -159,6 +168,8 @@ async def add_memo(visit: Visit, form: Form) -> Response:
         body = _body(bill, line, amount, given["description"])
         await visit.asking.send("POST", *path, body=body, once=form.get("once"), billVersion=seen.version)
     except ApiRefused as error:
+        if error.status == 400:
+            return await _memo(visit, bill, given, None, refused=str(error))
         if error.status != 409:
             raise
         return await _memo(visit, await _bill(visit), given, seen)
@@ -180,26 +191,18 @@ def _body(bill: dict[str, Any], line: dict[str, Any], amount: Decimal, descripti
     }
 
 
-def _number(text: str | None) -> Decimal | None:
-    try:
-        value = Decimal((text or "").strip())
-    except InvalidOperation:
-        return None
-    return value if value.is_finite() else None
-
-
 def _line(bill: dict[str, Any], id: str) -> dict[str, Any] | None:
     """The line with this id, if it is about a product: only such lines are offered."""
     return next((line for line in bill["lineItems"] if line["id"] == id and "productId" in line), None)
 
 
-def _problem(given: dict[str, str], amount: Decimal | None, line: Any) -> str:
+def _problem(given: dict[str, str], amount: Decimal | None, line: Any, currency: str) -> str:
     if not (given["amount"] or given["description"]):
         return ""
     if given["kind"] not in KINDS:
         return "Say whether it is a credit or a debit."
-    if amount is None or amount <= 0:
-        return "The amount must be a number above zero, with a point before the decimals."
+    if fault := fault_of(amount, currency):
+        return f"The amount {fault}."
     if line is None:
         return "Choose the line that it is about."
     return "" if given["description"] else "Say what it is for: that stands on the bill."

@@ -46,13 +46,15 @@ async def page(visit: Visit) -> Response:
     if not isinstance(answers["to_come"], Missing):
         answers["to_come"] = _fees_of(answers["to_come"], id)
     if not isinstance(answers["happened"], Missing):
-        answers["happened"] = [_told(event) for event in answers["happened"]["data"]]
+        answers["happened"] |= {"data": [_told(event) for event in answers["happened"]["data"]]}
     numbers = await _numbers(visit, (answers["ledger"], answers["fees"]))
     return await visit.page("commitment.html", commitment=commitment, numbers=numbers, **answers)
 
 
 async def _happened(visit: Visit, id: str) -> Any:
-    return await visit.asking.get("events", resourceId=id, knownAt=visit.known_at)
+    return await visit.asking.get(
+        "events", resourceId=id, nextToken=visit.query.get("historyFrom"), knownAt=visit.known_at
+    )
 
 
 async def _named(visit: Visit, path: str, ids: Any) -> dict[str, str]:

@@ -6,14 +6,15 @@ again. A form that is sent twice takes effect once.
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from hashlib import blake2b
 from secrets import token_urlsafe
 from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from services.console.asking import ApiRefused, or_missing
+from services.console.asking import ApiRefused, Missing, or_missing
+from services.console.typed import NUMBER_RULE, number_of
 from services.console.visits import Form, Visit
 from services.console.wording import exact
 
@@ -73,12 +74,9 @@ async def page(visit: Visit) -> Response:
             nextToken=query.get("older"),
         )
     )
-    done = {"what": _done(query["done"])} if query.get("done", "").isdecimal() else {}
+    count = query.get("done", "")
+    done = {"what": f"{count} event{'' if count == '1' else 's'} corrected."} if count.isdecimal() else {}
     return await visit.page("corrections.html", corrections=corrections, done=done, fields=fields)
-
-
-def _done(count: str) -> str:
-    return f"{count} event{'' if count == '1' else 's'} corrected."
 
 
 async def event(visit: Visit) -> Response:
@@ -98,7 +96,7 @@ async def correct(visit: Visit, form: Form) -> Response:
     if amended is None:
         await visit.asking.send("POST", "usage", "void", body=body, once=form.get("once"))
     else:
-        meter = await visit.asking.get("meters", tried["meterId"])
+        meter = await _meter(visit, tried)
         maps = _maps(_said(meter, tried, form))
         await visit.asking.send("POST", "usage", "amend", body=body | maps, once=form.get("once"))
     return visit.go("corrections", done=1)
@@ -106,7 +104,7 @@ async def correct(visit: Visit, form: Form) -> Response:
 
 async def _event(visit: Visit, given: Mapping[str, str], *, moved: bool) -> Response:
     tried, amended, problem = await _tried(visit, given)
-    meter = await visit.asking.get("meters", tried["meterId"])
+    meter = await _meter(visit, tried)
     preview = tried if amended is None else amended
     bears = {name: given[name] for name in (*_EVENT, "do") if given.get(name)}
     bears |= {name: text for name, text in given.items() if name.startswith(_FIELD)}
@@ -136,7 +134,7 @@ async def _tried(visit: Visit, given: Mapping[str, str]) -> tuple[Any, Any, str]
     tried = await visit.asking.send("POST", "usage", "void", body=named | {"dryRun": True})
     if given.get("do") != "amend" or _holds(tried):
         return tried, None, ""
-    meter = await visit.asking.get("meters", tried["meterId"])
+    meter = await _meter(visit, tried)
     try:
         maps = _maps(_said(meter, tried, given))
         return tried, await visit.asking.send("POST", "usage", "amend", body=named | maps | {"dryRun": True}), ""
@@ -144,6 +142,14 @@ async def _tried(visit: Visit, given: Mapping[str, str]) -> tuple[Any, Any, str]
         if error.status not in (400, 409):
             raise
         return tried, None, str(error)
+
+
+async def _meter(visit: Visit, tried: Mapping[str, Any]) -> dict[str, Any]:
+    """The event's meter. One that was deleted has no fields any more: its events can be voided, and not amended."""
+    meter: Any = await or_missing(visit.asking.get("meters", tried["meterId"]))
+    if isinstance(meter, Missing) and meter.status != 404:
+        raise ApiRefused(meter.status, meter.why)
+    return {"code": "deleted since", "dataFields": []} if isinstance(meter, Missing) else dict(meter)
 
 
 def _holds(tried: Mapping[str, Any]) -> bool:
@@ -178,21 +184,16 @@ def _said(meter: dict[str, Any], tried: dict[str, Any], given: Mapping[str, str]
 def _maps(said: Sequence[FieldSaid]) -> dict[str, dict[str, Any]]:
     """The maps of a measurement. Raises: ApiRefused for a text that is not a number."""
     maps: dict[str, dict[str, Any]] = {}
-    for said_of in said:
-        if said_of.text:
-            maps.setdefault(said_of.category, {})[said_of.code] = (
-                _number(said_of) if said_of.is_number else said_of.text
-            )
+    for one in said:
+        if one.text:
+            maps.setdefault(one.category, {})[one.code] = _number(one) if one.is_number else one.text
     return maps
 
 
 def _number(said: FieldSaid) -> Decimal:
-    try:
-        value = Decimal(said.text)
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
-        raise ApiRefused(400, f"{said.code} must be a number, with a point before the decimals")
+    value = number_of(said.text)
+    if value is None:
+        raise ApiRefused(400, f"{said.code} {NUMBER_RULE}")
     return value
 
 

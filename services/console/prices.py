@@ -14,21 +14,21 @@ async def plans_of(asking: Asking, account: str, *, every_price: bool = False) -
     Raises: ApiRefused.
     """
     today = (await asking.get("clock"))["now"][:10]
-    attached = (await asking.get("accountplans", account=account, date=today))["data"]
+    attached = await asking.every("accountplans", account=account, date=today)
     groups = sorted({account_plan["planGroupId"] for account_plan in attached if "planGroupId" in account_plan})
-    pages = await asyncio.gather(*(asking.get("plangrouplinks", planGroupId=id) for id in groups))
-    links = [link for page in pages for link in page["data"]]
+    lists = await asyncio.gather(*(asking.every("plangrouplinks", planGroupId=id) for id in groups))
+    links = [link for listed in lists for link in listed]
     named = sorted({plan_id for _, plan_id in _attaching(attached, links) if plan_id})
     if not named:
         return [_of_plan(account_plan, None, {}, []) for account_plan in attached]
-    plans = {plan["id"]: plan for plan in (await asking.get("plans", ids=",".join(named)))["data"]}
+    plans = {plan["id"]: plan for plan in await asking.every("plans", ids=",".join(named))}
     templates = sorted({plan["planTemplateId"] for plan in plans.values()})
     answers = await together(
-        templates=asking.get("plantemplates", ids=",".join(templates)),
+        templates=asking.every("plantemplates", ids=",".join(templates)),
         own=_prices(asking, "planId", sorted(plans), None if every_price else today),
         inherited=_prices(asking, "planTemplateId", templates, None if every_price else today),
     )
-    by_template = {template["id"]: template for template in answers["templates"]["data"]}
+    by_template = {template["id"]: template for template in answers["templates"]}
     priced = await _priced(asking, [price for prices in (answers["own"], answers["inherited"]) for price in prices])
     return [_of_plan(by, plans.get(plan_id), by_template, priced) for by, plan_id in _attaching(attached, links)]
 
@@ -52,14 +52,14 @@ def _attaching(attached: list[dict[str, Any]], links: list[dict[str, Any]]) -> I
 
 
 async def _prices(asking: Asking, by: str, ids: list[str], on: str | None) -> list[dict[str, Any]]:
-    pages = await asyncio.gather(*(asking.get("pricings", date=on, **{by: id}) for id in ids))
-    return [price for page in pages for price in page["data"]]
+    lists = await asyncio.gather(*(asking.every("pricings", date=on, **{by: id}) for id in ids))
+    return [price for listed in lists for price in listed]
 
 
 async def _priced(asking: Asking, prices: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The prices, each with its aggregation."""
     ids = sorted({price["aggregationId"] for price in prices if "aggregationId" in price})
-    aggregations = (await asking.get("aggregations", ids=",".join(ids)))["data"] if ids else []
+    aggregations = await asking.every("aggregations", ids=",".join(ids)) if ids else []
     by_id = {aggregation["id"]: aggregation for aggregation in aggregations}
     return [price | {"aggregation": by_id.get(price.get("aggregationId", ""))} for price in prices]
 

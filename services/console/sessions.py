@@ -8,7 +8,7 @@ import hmac
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -47,7 +47,8 @@ class Base:
         if not target.startswith(f"{self.path}/") or any(ord(letter) < 33 or letter == "\\" for letter in target):
             return False
         parts = urlsplit(target)
-        return not parts.scheme and not parts.netloc and ".." not in parts.path.split("/") and "//" not in parts.path
+        folders = unquote(parts.path).split("/")  # browsers take %2e%2e as the way to the folder above, too
+        return not parts.scheme and not parts.netloc and ".." not in folders and "//" not in parts.path
 
 
 def token_of(request: Request) -> str | None:

@@ -8,16 +8,16 @@ question still means the same after other terms were amended. This module calls 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from events.absent import only_given
 from events.dates import read_moment
 from projections.calendar import named_day
 from services.console.supposable import BAND, BANDS, Sort, SupposableKind, is_of
+from services.console.typed import NUMBER_RULE, number_of
 from services.console.wording import words
 
-NUMBER_RULE = "must be a number, with a point before the decimals"
 #: The form of the API's refusals: the document, its field, and the rule.
 _DOCUMENT = re.compile(r"^([A-Za-z]+)\[0\]: (.*)$", re.DOTALL)
 _FIELD = re.compile(r"^([A-Za-z]+)(?:\[(\d+)\](?:\.([A-Za-z]+))?)?: (.*)$", re.DOTALL)
@@ -56,15 +56,6 @@ class Field:
                 self.problem = NUMBER_RULE
             return number
         return self.text
-
-
-def number_of(text: str) -> Decimal | None:
-    """The number in a typed text; None if it is no finite number."""
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        return None
-    return value if value.is_finite() else None
 
 
 @dataclass(slots=True)

@@ -93,12 +93,14 @@ def read_day(text: str | None) -> date | None:
 
 
 def read_moment(text: str | None) -> datetime | None:
-    """The moment in an address, or in a browser's field, which has no zone and is labelled as UTC."""
+    """The moment in an address, or in a browser's field, which has no zone and is labelled as UTC. In UTC; None also
+    for a moment that lies outside the years 1 to 9999 there.
+    """
     try:
         at = datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
-    except ValueError:
+        return at if at is None else at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def field_of(at: datetime | None) -> str:

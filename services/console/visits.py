@@ -38,7 +38,7 @@ _TITLES = {
     400: "That was not understood",
     403: "Not with this key",
     404: "Not found",
-    409: "It has changed meanwhile",
+    409: "Not as things stand",
     429: "Too many questions",
     503: "Not now",
 }

@@ -4,6 +4,7 @@ Words are English; numbers, amounts and days follow the locale of the page (`for
 own sign and decimals in every locale.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,6 +23,8 @@ from services.console.time_bar import read_day as read_asked_day
 from services.console.time_bar import read_moment as read_asked_moment
 from services.spelling import PLAIN
 
+#: The beginning of a day or a moment as JSON has it.
+_DAY_OR_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T|$)")
 #: A moment in plain English.
 _PLAIN_MOMENT = "d MMM y, HH:mm:ss"
 #: The locale of the page that is being made, in this task and in a thread that it starts.
@@ -161,13 +164,21 @@ def multiline(text: str) -> Markup:
 
 
 def leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """The content of a nested document as names and texts: `("charge.servicePeriod", "2026-01-01 to 2026-02-01")`."""
+    """The content of a nested document as names and texts: `("charge.servicePeriod", "2026-01-01 to 2026-02-01")`. What
+    has no value is left out.
+    """
+    if value is None:
+        return []
+    if isinstance(value, bool):
+        return [(name, "yes" if value else "no")]
     if isinstance(value, dict):
         return [leaf for key, member in value.items() for leaf in leaves(member, f"{name}.{key}" if name else key)]
     if isinstance(value, list) and any(isinstance(member, dict | list) for member in value):
         return [leaf for number, member in enumerate(value, 1) for leaf in leaves(member, f"{name} {number}")]
     if isinstance(value, list):
-        return [(name, " to ".join(map(str, value)))]
+        texts = [str(member) for member in value]
+        is_period = len(texts) == 2 and all(map(_DAY_OR_MOMENT.match, texts))
+        return [(name, (" to " if is_period else ", ").join(texts))]
     return [(name, f"{value}")]
 
 

@@ -31,7 +31,8 @@ BASE = f"{PATH}/organizations/{ORGANIZATION}"
 
 @dataclass(slots=True)
 class MadeUp:
-    """An API: by path below the organization its document, or a status with a message; all else is `otherwise`.
+    """An API: by path below the organization its document, or a status with a message; all else is `otherwise`. The
+    page of a list that a token leads to may stand under `path?token`.
 
     `asked` is what it was asked, in order: method, path, and query.
     """
@@ -45,7 +46,8 @@ class MadeUp:
         """Any request."""
         path = request.path_params["path"].removeprefix(f"organizations/{ORGANIZATION}/")
         self.asked.append((request.method, path, dict(request.query_params)))
-        given = self.answers.get(path, self.otherwise)
+        paged = f"{path}?{request.query_params.get('nextToken', '')}"
+        given = self.answers.get(paged, self.answers.get(path, self.otherwise))
         status, document = (given[0], {"message": given[1]}) if isinstance(given, tuple) else (200, given)
         return answer(document, status)
 

@@ -185,6 +185,16 @@ async def test_nobody_sees_a_button_that_his_key_is_not_good_for(path: str) -> N
             assert len(found) == (len(wanted) if scope in scopes else 0), found
 
 
+async def test_two_points_are_an_id_like_any_other() -> None:
+    """Clients take them as the way to the folder above: then another resource would be shown."""
+    api = MadeUp({"integrationdestinations/webhooks/w": {"id": "w", "name": "Ledger"}})
+    async with before(api) as visit:
+        for path in ("/commitments/%2e%2e", "/bills/%2E", "/alerts/webhooks/w/deliveries/%2e%2e"):
+            assert "no such thing" in (await visit.see(path, 404)).text
+    wanted = {"commitments/..", "bills/.", "integrationdestinations/webhooks/w/deliveries/.."}
+    assert wanted <= {path for _, path, _ in api.asked}
+
+
 async def test_ids_and_texts_of_whatever_kind_stay_what_they_are() -> None:
     """An id with all that ends an attribute or a path; a description that is markup."""
     held = bill(line(1, description=HOSTILE, id=f"{ID}1"), id=ID, accountCode=HOSTILE)

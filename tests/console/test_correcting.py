@@ -102,6 +102,14 @@ async def test_an_event_is_changed_with_the_amount_named() -> None:
         assert "calls must be a number" in wrong.one("p", role="alert").text
 
 
+async def test_an_event_of_a_meter_that_was_deleted_is_voided_all_the_same() -> None:
+    api = MadeUp(API | {"meters/m": (404, "there is no meter with id m")})
+    async with before(api) as visit:
+        page = await visit.see("/corrections/event", **NAMED)
+        assert "deleted since" in page.text and "Change what it says" not in page.text
+        assert (await visit.send("/corrections/event", **borne(page))).status_code == 303
+
+
 async def test_many_are_voided_with_their_number_and_amount_named() -> None:
     api = MadeUp(dict(API))
     fields = {"accounts": "acme, other", "source": "/bulk"}

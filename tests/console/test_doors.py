@@ -39,6 +39,8 @@ async def test_nobody_sees_or_does_anything_without_signing_in(stranger: httpx.A
 
 async def test_the_door_is_open_and_leads_nowhere_else(stranger: httpx.AsyncClient) -> None:
     assert (await stranger.get("/console")).headers["location"] == "/console/"
+    typed = await stranger.get("/console/organizations/o/accounts/?window=7")
+    assert (typed.status_code, typed.headers["location"]) == (308, "/console/organizations/o/accounts?window=7")
     for path in ("/console/sign-in", "/console/static/console.css", "/console/static/console.js"):
         answer = await stranger.get(path)
         assert answer.status_code == 200 and "default-src 'none'" in answer.headers["content-security-policy"], path
@@ -59,7 +61,7 @@ def test_templates_are_whole_and_name_no_other_host() -> None:
 
 
 def test_the_console_asks_the_api_and_nobody_else() -> None:
-    """No SQL, no Kafka, no worker, and of projections the calendar alone: what it knows it was answered."""
+    """No SQL, no Kafka, no worker, and of projections calendar and minor units alone: what it knows it was answered."""
     allowed = {"services.console", "services.access", "services.failures"}
     allowed |= {
         "services.concurrency",
@@ -69,6 +71,7 @@ def test_the_console_asks_the_api_and_nobody_else() -> None:
         "events.decimals",
         "events.zones",
         "projections.calendar",
+        "projections.money",
     }
     for path in sorted(ROOM.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -8,6 +8,7 @@ import pytest
 
 from services.console import bill_pages
 from services.console.asking import path_of
+from tests.catalog import YEAR
 from tests.console.alone import ACCOUNT, BASE, CONFIG, HOSTILE, ID, MadeUp, account, before, bill, line, links
 from tests.console.visiting import rows
 
@@ -193,6 +194,36 @@ async def test_how_a_fund_stands_is_said_in_words() -> None:
         assert "What a pending bill has is among it" in page.one("section", id="unbilled").text
     async with before(MadeUp(account())) as visit:
         assert "pending" not in (await visit.see("/accounts/a")).one("section", id="unbilled").text
+
+
+async def test_of_very_many_prices_none_is_left_out() -> None:
+    price: dict[str, Any] = {"planId": "p", "aggregationId": "g", "startDate": "2026-01-01"}
+    price |= {"pricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]}
+    plan = {"id": "p", "code": "plan", "name": "Plan", "planTemplateId": "t"}
+    template = {"id": "t", "name": "T", "currency": "USD", "billFrequency": "MONTHLY"}
+    lists = {
+        "accountplans": [{"id": "x", "planId": "p", "startDate": "2026-01-01"}],
+        "plans": [plan],
+        "plantemplates": [template],
+        "aggregations": [{"id": "g", "name": "Calls"}],
+    }
+    answers: dict[str, dict[str, Any]] = {name: {"data": entities} for name, entities in lists.items()}
+    answers["pricings"] = {"data": [price | {"id": "1"}], "nextToken": "on"}
+    answers["pricings?on"] = {"data": [price | {"id": "2"}]}
+    async with before(MadeUp(account(**answers))) as visit:
+        rows = (await visit.see("/accounts/a")).one("section", id="plans").every("tr")[1:]
+        assert len(rows) == 4, "two of the plan, and as many of its template, which are the same here"
+
+
+async def test_a_long_history_goes_on() -> None:
+    changed = {"eventName": "configuration.commitment.updated", "eventTime": "2026-01-02T00:00:00Z"}
+    events = {"data": [changed | {"m3terEvent": {"eventData": {}}}], "nextToken": "on"}
+    commitment = {"id": "c", "code": "pre", "accountId": "a", "amount": 10, "currency": "USD", **YEAR}
+    api = MadeUp(account(**{"commitments/c": commitment, "events": events}))
+    async with before(api) as visit:
+        page = await visit.see("/commitments/c", historyFrom="here")
+        assert api.queries("events")[0]["nextToken"] == "here"
+        assert any(href.endswith("historyFrom=on#h-history") for href in links(page))
 
 
 async def test_a_ledger_names_bills_by_their_numbers() -> None:

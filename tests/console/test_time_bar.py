@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.console.asking import Missing
-from services.console.time_bar import is_form, moment_of, time_bar
+from services.console.time_bar import is_form, moment_of, read_moment, time_bar
 
 SPAN = {
     "accountId": "a", "timezone": "Asia/Tokyo", "today": "2026-03-01", "firstDay": "2026-01-01",
@@ -71,6 +71,13 @@ def test_a_day_beyond_the_slider_is_asked_for_all_the_same(asked: str) -> None:
 def test_who_was_moved_is_asked_for(moment: dict[str, str], changed: dict[str, str], found: dict[str, str]) -> None:
     form = sent(moment, **changed)
     assert is_form(form) and moment_of(form) == found
+
+
+@pytest.mark.parametrize("beyond", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-01:00"])
+def test_a_moment_that_utc_does_not_have_is_for_the_api_to_refuse(beyond: str) -> None:
+    form = {"knownAtSlider": "1", "knownAt": "", "knownAtBefore": beyond}
+    assert read_moment(beyond) is None and moment_of({"knownAt": beyond}) == {"knownAt": beyond}
+    assert moment_of(form | {"knownAtSliderBefore": "1"}) == {"knownAt": beyond}
 
 
 def test_an_address_says_it_plainly() -> None:

@@ -37,6 +37,8 @@ from tests.console.visiting import parsed
         (Decimal("5.00"), "XTS", "XTS 5.00"),
         (Decimal("0.5"), "HUF", "HUF 0.50"),
         (Decimal("1.234"), "IQD", "IQD 1.234"),
+        (Decimal("1204.17"), "HUF", "HUF 1,204.17"),
+        (Decimal("-0.125"), "IQD", "-IQD 0.125"),
     ],
 )
 def test_money_has_the_decimals_of_its_currency(value: Decimal, currency: str, text: str) -> None:
@@ -129,7 +131,11 @@ def test_names_of_the_wire_become_words() -> None:
     named = {"MINIMUM_SPEND": "Minimum spend", "accountId": "Account id", "CommitmentCreated": "Commitment created"}
     named |= {"unknown-meter": "Unknown meter", "OVERAGE_USAGE": "Overage", "ingest worker": "Ingest worker"}
     assert {name: words(name) for name in named} == named
-    assert leaves({"a": {"b": [1, 2]}, "c": [{"d": "x"}]}) == [("a.b", "1 to 2"), ("c 1.d", "x")]
+    period = ["2026-01-01", "2026-02-01"]
+    assert leaves({"a": {"b": period}, "c": [{"d": "x"}]}) == [("a.b", "2026-01-01 to 2026-02-01"), ("c 1.d", "x")]
+    assert leaves({"types": ["USAGE", "AD_HOC"], "id": None, "prorate": False}) == [
+        ("types", "USAGE, AD_HOC"), ("prorate", "no"),
+    ]  # fmt: skip
 
 
 def test_a_rule_shows_its_numbers_and_nothing_of_it_is_markup() -> None:
@@ -149,6 +155,7 @@ def test_a_rule_shows_its_numbers_and_nothing_of_it_is_markup() -> None:
             "javascript:x",
         ),
         *("/console/../x", "/\\evil.example", "/console/\\evil", "/console/a\nb", "", "console/x", "/console/%0d\r"),
+        "/console/%2e%2E/docs",
     ],
 )
 def test_the_way_back_leads_to_no_other_place(target: str) -> None:
