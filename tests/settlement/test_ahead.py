@@ -68,10 +68,12 @@ def drawn_by(player: MemoryPlayer) -> dict[str, Decimal]:
 
 
 def assert_no_more_is_drawn(player: MemoryPlayer, day: date) -> None:
-    """The bills draw at most what all usage does, and that at most what was paid in."""
+    """The bills draw at most what was paid in; and at most what all usage does, while something is billed ahead, else
+    what is due does: a credit that is not due may take from what draws.
+    """
     account_family = family_of(player)
     there = {fund.id: fund.rounding.decimal(fund.paid_in.most) for fund in account_family.terms.funds}
-    states = settle(account_family, through=day, accrued=True).states()
+    states = settle(account_family, through=day, accrued=account_family.billed.is_ahead(day)).states()
     for id, amount in drawn_by(player).items():
         assert amount <= states[id].drawn <= there[id]
 
