@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from events.decimals import EXACT
-from events.facts.bills import BillIssued, OtherEnd, Positions
+from events.facts.bills import BillIssued, Positions
 from projections.aggregates import shown
 from projections.rating.terms import AccountTerms
 from projections.settlement.billed import Billed, BilledLine, LineKey, PendingBill
@@ -20,7 +20,7 @@ from projections.settlement.drafts import (
     wording_of,
 )
 from projections.settlement.family import Family, FamilyTerms
-from projections.settlement.given_back import given_back_wording
+from projections.settlement.given_back import given_back_wording, other_ends
 from projections.settlement.left_alone import left_alone
 from projections.settlement.lines import DueLine
 from projections.settlement.reading_order import reading_order_of
@@ -201,15 +201,8 @@ def _difference(terms: FamilyTerms, key: LineKey, due: DueLine | None, billed: B
         assert billed is not None
         wording = given_back_wording(terms, key, billed.last)
     if billed is not None:
-        wording["other_ends"] = _other_ends(billed, wording["period_end"])
+        wording["other_ends"] = other_ends(billed, wording["period_end"])
     return DraftLine(key, 0, amount, quantity, units, wording)
-
-
-def _other_ends(billed: BilledLine, end: date) -> tuple[OtherEnd, ...] | None:
-    """What takes back the amounts that were billed while the period had another end than this one."""
-    with localcontext(EXACT):
-        others = sorted((other, amount) for other, amount in billed.by_end().items() if amount and other != end)
-        return tuple(OtherEnd(period_end=other, amount=-amount) for other, amount in others) or None
 
 
 def _bill(

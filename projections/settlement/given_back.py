@@ -1,15 +1,19 @@
-"""The wording of a line that refunds what was billed, because its key owes nothing any more."""
+"""What a difference gives back: the wording of a line whose key owes nothing any more, and what was billed for another
+end of its period.
+"""
 
 from datetime import date
+from decimal import localcontext
 from typing import Any
 
-from events.facts.bills import BillLine
+from events.decimals import EXACT
+from events.facts.bills import BillLine, OtherEnd
 from projections.calendar import Period
 from projections.line_types import DRAWN_AS, RIDING
 from projections.rating.recurring import rides, standing_period
 from projections.rating.terms import PlanTerms
 from projections.rating.timelines import held_days
-from projections.settlement.billed import LineKey
+from projections.settlement.billed import BilledLine, LineKey
 from projections.settlement.family import FamilyTerms
 
 
@@ -74,3 +78,10 @@ def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:
     held = [(pricing.id, runs) for reader in plan.series for pricing, runs in held_days(reader.spans, period)]
     held += [(reader.counter_id, runs) for reader in plan.counters for _, runs in held_days(reader.spans, period)]
     return [Period(runs[0].start, runs[-1].end) for item_id, runs in held if item_id == key.item_id]
+
+
+def other_ends(billed: BilledLine, end: date) -> tuple[OtherEnd, ...] | None:
+    """What takes back the amounts that were billed while the period had another end than this one."""
+    with localcontext(EXACT):
+        others = sorted((other, amount) for other, amount in billed.by_end().items() if amount and other != end)
+        return tuple(OtherEnd(period_end=other, amount=-amount) for other, amount in others) or None

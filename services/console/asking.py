@@ -61,7 +61,7 @@ class Asking:
         return document_of(await self._called("GET", parts, params=given))
 
     async def every(self, *parts: str, **query: Any) -> list[Any]:
-        """All entries of a list, fetched page after page. Raises: Refused."""
+        """All entries of a list, fetched page after page. Raises: ApiRefused."""
         page = await self.get(*parts, **query)
         entries = list(page["data"])
         while (following := page.get("nextToken")) is not None:
