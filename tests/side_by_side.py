@@ -39,7 +39,7 @@ LONGEST = (
             for name in ("api", "archive", "exports", "store", "migrate", "readmodels", "readside", "kafka", "postgres")
         ),
         *(f"tests/billing/test_{name}.py" for name in ("failures", "selection", "side_by_side")),
-        "tests/continuity/test_mending.py",
+        *(f"tests/continuity/test_{name}.py" for name in ("mending", "by_hand")),
         *(f"tests/alerts/test_{name}.py" for name in ("following", "refused")),
         "tests/automation/test_killed.py",
         *("tests/personal/", "tests/refusals/test_killed.py", "tests/webhooks/"),

@@ -74,7 +74,7 @@ ACTING = {
     "projection": all_but("touched"),
     "projector": all_but(),
     "proof": only("cli", "exporting", "heads_topic"),
-    "readside": all_but("family_cache", "family_state", "horizon", "resting"),
+    "readside": all_but("family_cache", "family_state", "resting"),
     "readside/past": all_but(),
     "rebuild": all_but(),
     "refusals": all_but("refusal"),

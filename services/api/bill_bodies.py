@@ -1,6 +1,6 @@
 """Bodies of requests about bills, jobs, the test clock and tokens."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
@@ -11,7 +11,6 @@ from events.resources.base import Day, Id, Model, check_one_of
 from events.resources.bounds import MANY, TABLE, CurrencyCode, Text, items
 from events.resources.organization import CurrencyConversion, Timezone
 from services.commands.supposed import SUPPOSABLE, Supposed
-from services.readside.horizon import bill_day, check_ahead
 
 
 class BillJobBody(Model):
@@ -32,13 +31,6 @@ class BillJobBody(Model):
     day_epoch: Day | None = None
     external_invoice_date: Day | None = None
     currency_conversions: Annotated[tuple[CurrencyConversion, ...], items(TABLE)] | None = None
-
-    def through(self, today: date) -> date:
-        """The date to settle for. Raises: InvalidField."""
-        if self.last_date_in_billing_period is None and self.bill_date is not None:
-            check_ahead(self.bill_date, today, "billDate")
-            return self.bill_date
-        return bill_day(self.last_date_in_billing_period, today)
 
 
 class RecalculateBody(Model):

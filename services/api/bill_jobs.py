@@ -24,6 +24,7 @@ from services.api.wire import answer, body_document
 from services.billing.jobs import BILL_JOBS, OPEN_STATUSES, STATUSES, BillJob, cancel_job, create_job
 from services.billing.life import BillNotPending, load_life
 from services.commands.refused import UnknownResource
+from services.readside.horizon import bill_day, check_ahead
 from services.sight.tracing import TRACES
 from services.store.view import get
 
@@ -42,7 +43,7 @@ async def create(call: Caller, sent: Annotated[Sent[BillJobBody], Depends(_JOB)]
         for account in body.account_ids or ():
             if await get(turn.connection, call.organization, "account", account) is None:
                 raise UnknownResource(kind="account", id=account)
-        return await _made(turn, body, body.through(turn.now.date()))
+        return await _made(turn, body, _through(body, turn.now.date()))
 
     return _started(call, await once(call, sent, work))
 
@@ -124,6 +125,14 @@ async def cancel(call: Caller, job: str, sent: Annotated[Unread, Depends(Anythin
         return job_document(cancelled)
 
     return await once(call, sent, work)
+
+
+def _through(body: BillJobBody, today: date) -> date:
+    """The date to settle for. Raises: InvalidField."""
+    if body.last_date_in_billing_period is None and body.bill_date is not None:
+        check_ahead(body.bill_date, today, "billDate")
+        return body.bill_date
+    return bill_day(body.last_date_in_billing_period, today)
 
 
 def job_document(job: BillJob) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
-from events.decimals import MAX_WHOLE_DIGITS, parse_decimal
+from events.decimals import parse_decimal
 from projections.money import is_whole_minor, minor_digits
 
-NUMBER_RULE = f"must be a number of at most {MAX_WHOLE_DIGITS} whole digits, with a point before the decimals"
+NUMBER_RULE = "must be a number of at most eighteen whole digits, with a point before the decimals"
 
 
 def number_of(text: str | None) -> Decimal | None:

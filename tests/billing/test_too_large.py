@@ -63,13 +63,13 @@ async def test_the_account_is_named_and_the_others_are_billed(shop: Shop) -> Non
 
 async def test_no_day_further_ahead_than_ten_years_is_settled(shop: Shop) -> None:
     account = await shop.account("far")
-    far, rule = "2199-01-01", "must not be more than 3660 days ahead of 2026-02-01"
+    far, rule = "2199-01-01", "must not be more than 3660 days ahead of "
     commitment = await shop.create(
         "commitments", accountId=account, currency="USD", amount=5, startDate="2026-01-01", endDate="2199-01-01"
     )
     for path in (f"accounts/{account}/unbilled", f"commitments/{commitment}", f"commitments/{commitment}/burndown"):
-        assert await shop.refused(400, "GET", f"{path}?asOf={far}") == f"asOf: {rule}"
+        assert (await shop.refused(400, "GET", f"{path}?asOf={far}")).startswith(f"asOf: {rule}")
     body = {"accountId": account, "lastDateInBillingPeriod": far}
     for path in ("bills/preview", "bills/whatif"):
-        assert await shop.refused(400, "POST", path, body) == f"lastDateInBillingPeriod: {rule}"
-    assert await shop.refused(400, "POST", "billjobs", {"billDate": far}) == f"billDate: {rule}"
+        assert (await shop.refused(400, "POST", path, body)).startswith(f"lastDateInBillingPeriod: {rule}")
+    assert (await shop.refused(400, "POST", "billjobs", {"billDate": far})).startswith(f"billDate: {rule}")
