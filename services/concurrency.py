@@ -144,14 +144,19 @@ async def cancel_all(tasks: "Iterable[asyncio.Future[Any]]") -> None:
     """Cancel the tasks, which are soon done with cleaning up, and wait until every one has ended, in whatever way.
 
     A cancellation may be lost: aiokafka, while it closes, takes it for that of a task of its own, and what is just done
-    when it comes returns instead. So whoever goes on is told again.
+    when it comes returns instead. So whoever goes on is told again; at once, if the caller is told again meanwhile.
     """
-    listed = list(tasks)
+    listed, told = list(tasks), False
     while going_on := [task for task in listed if not task.done()]:
         for task in going_on:
             task.cancel()
-        await asyncio.wait(going_on, timeout=TOLD_AGAIN_SECONDS)
+        try:
+            await asyncio.wait(going_on, timeout=TOLD_AGAIN_SECONDS)
+        except asyncio.CancelledError:
+            told = True
     await asyncio.gather(*listed, return_exceptions=True)
+    if told:
+        raise asyncio.CancelledError
 
 
 @asynccontextmanager
@@ -162,6 +167,17 @@ async def all_or_none(coroutines: Iterable[Coroutine[Any, Any, T]]) -> AsyncIter
         yield tasks
     finally:
         await cancel_all(tasks)
+
+
+async def run_together(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run the coroutines until all have ended, or the first has failed: then the others are cancelled.
+
+    Not a TaskGroup, because that tells its tasks of a cancellation once only (`cancel_all`). Raises: what one raised.
+    """
+    async with all_or_none(coroutines) as tasks:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
 
 
 def heed_cancellation() -> None:

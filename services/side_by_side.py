@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
+from services.concurrency import run_together
 from services.interruptions import INTERRUPTIONS
 from services.outage import Outages
 from services.sight.metrics import WAITS
@@ -44,9 +45,7 @@ class SideBySide:
     async def run(self) -> None:
         """Until cancelled."""
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self._most):
-                    group.create_task(self._see_to_one_after_the_other())
+            await run_together(*(self._see_to_one_after_the_other() for _ in range(self._most)))
         finally:
             for handle in self._resting.values():
                 handle.cancel()

@@ -11,7 +11,7 @@ from services.alerts.matching import Shown
 from services.alerts.raising import AlertRaiser
 from services.alerts.windows import WindowAlerts
 from services.commands.table import KINDS
-from services.concurrency import first_of
+from services.concurrency import first_of, run_together
 from services.failures import Passing
 from services.outage import Outage
 from services.postgres import Postgres, Role
@@ -74,15 +74,15 @@ class Alerts:
     async def run(self) -> None:
         """Run until cancelled; temporary failures are waited out."""
         channels = {alerts_due.CHANNEL: self._due, CHANNEL: self._happened}
-        async with asyncio.TaskGroup() as group:
-            group.create_task(ring_when_told(self._every.url, Role.WATCH, channels))
-            acting = self._topping_up, self._billing
-            for work in (self._raising, *acting, self._following, self._counting, self._telling):
-                group.create_task(work.run())
-            group.create_task(self._again_and_again("alerts_not_raised", self._due, self.raise_due))
-            group.create_task(self._again_and_again("events_not_followed", self._happened, self.follow))
-            group.create_task(self._again_and_again("refusals_not_counted", asyncio.Event(), self.count))
-            group.create_task(self._again_and_again("lateness_not_told", asyncio.Event(), self.tell_behind))
+        acting = self._topping_up, self._billing
+        await run_together(
+            ring_when_told(self._every.url, Role.WATCH, channels),
+            *(work.run() for work in (self._raising, *acting, self._following, self._counting, self._telling)),
+            self._again_and_again("alerts_not_raised", self._due, self.raise_due),
+            self._again_and_again("events_not_followed", self._happened, self.follow),
+            self._again_and_again("refusals_not_counted", asyncio.Event(), self.count),
+            self._again_and_again("lateness_not_told", asyncio.Event(), self.tell_behind),
+        )
 
     async def _again_and_again(self, event: str, woken: asyncio.Event, look: Callable[[], Awaitable[None]]) -> None:
         outage = Outage(event)

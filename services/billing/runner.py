@@ -12,7 +12,7 @@ import structlog
 from services.billing.approving import AutoApprover
 from services.billing.jobs import BILL_JOBS, BillJob
 from services.billing.run import BillRun
-from services.concurrency import Turns
+from services.concurrency import Turns, run_together
 from services.failures import Passing
 from services.interruptions import INTERRUPTIONS
 from services.jobs.runner import JobRunner
@@ -58,10 +58,7 @@ class BillRunner:
         A permanent failure of a job or an approval is noted and does not end the runner; any other failure is a bug of
         the runner itself and is raised.
         """
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._jobs.run())
-            group.create_task(self._approving.run())
-            group.create_task(self._look_for_approvals())
+        await run_together(self._jobs.run(), self._approving.run(), self._look_for_approvals())
 
     async def _carry_out(self, job: BillJob) -> None:
         run = BillRun(self._postgres.of(job.organization), self._waiter, self._time, self._turns)

@@ -17,6 +17,7 @@ import structlog
 from projections.revenue.journal import Chart
 from projections.too_large import TooLargeError
 from services.archive.defects import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
+from services.concurrency import run_together
 from services.exports.columns import JOURNAL, LINES, Column
 from services.exports.exporting import export_journal, export_lines
 from services.exports.jobs import EXPORT_JOBS, ExportJob, Kind, Status, end_export, start_export
@@ -68,9 +69,7 @@ class ExportRunner:
 
     async def run(self) -> None:
         """Run until cancelled; temporary failures are waited out."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._sweep())
-            group.create_task(self._jobs.run())
+        await run_together(self._sweep(), self._jobs.run())
 
     async def _sweep(self) -> None:
         """Remove old files again and again. A failure is logged once, and delays no job."""

@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import groupby
+from math import inf
 from operator import attrgetter
 from typing import Generic
 
-from services.concurrency import first_of
+from services.concurrency import cancel_all, first_of
 from services.failures import Passing
 from services.interruptions import INTERRUPTIONS
 from services.jobs.locks import JobLocks
@@ -42,6 +43,9 @@ class JobRunner(Generic[J]):
         #: waits for.
         self._busy, self._outages = set[str](), Outages(f"{event}_interrupted")
         self._looking = Outage(f"{event}s_interrupted")
+        self._running = set[asyncio.Task[None]]()
+        #: What ends the runner.
+        self._bug: BaseException | None = None
         #: Since when an organization without a place has waited for one, by the monotonic clock; or from when on it
         #: will wait.
         self._since = dict[str, float]()
@@ -55,15 +59,17 @@ class JobRunner(Generic[J]):
     async def run(self) -> None:
         """Run until cancelled. Temporary failures are tried again at the next look."""
         try:
-            async with asyncio.TaskGroup() as group:
-                while True:
-                    self._woken.clear()
-                    await self._look(group)
-                    await first_of(self._pause(), self._woken)
+            while True:
+                self._woken.clear()
+                await self._look()
+                await first_of(self._pause(), self._woken)
+                if self._bug is not None:
+                    raise self._bug
         finally:
+            await cancel_all(self._running)
             self._locks.close()
 
-    async def _look(self, group: asyncio.TaskGroup) -> None:
+    async def _look(self) -> None:
         try:
             async with self._every.connection() as connection:
                 jobs = await self._table.open(connection)
@@ -80,8 +86,16 @@ class JobRunner(Generic[J]):
                 return  # a place that is given back causes another look
             self._busy.add(organization)
             tried = asyncio.Event()
-            group.create_task(self._carry_out_all(organization, theirs[organization], tried))
-            await tried.wait()
+            task = asyncio.create_task(self._carry_out_all(organization, theirs[organization], tried))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+            await first_of(inf, tried, futures=[task])
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._bug = error
+            self._woken.set()
 
     def _queue(self, organizations: Iterable[str], now: float) -> list[str]:
         """Organizations with jobs and without a place that want one now, longest waiting first."""

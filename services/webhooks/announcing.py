@@ -14,7 +14,7 @@ import structlog
 from events.resources.automation import TOLD
 from events.resources.webhooks import NOTIFICATION, wants
 from services.commands.event_names import HAPPENINGS
-from services.concurrency import compute, first_of
+from services.concurrency import compute, first_of, run_together
 from services.failures import Passing
 from services.interruptions import INTERRUPTIONS
 from services.outage import Outage
@@ -69,22 +69,23 @@ class Announcer:
         """Run until cancelled; temporary failures are waited out. While there are no destinations, nothing is
         queried.
         """
-        async with asyncio.TaskGroup() as group:
-            channels = {STORE: self._happened, CHANNEL: self._changed}
-            group.create_task(ring_when_told(self._every.url, Role.WATCH, channels))
-            group.create_task(self._announcing.run())
-            self._changed.set()
-            outage = Outage("webhooks_not_announced")
-            while True:
-                try:
-                    await self._look()
-                    outage.over()
-                except Passing as error:
-                    self._changed.set()
-                    await asyncio.sleep(outage.met(error))
-                woken = (self._happened, self._changed) if self._whose else (self._changed,)
-                await first_of(LOOK_SECONDS, *woken)
-                await asyncio.sleep(GATHER_SECONDS)
+        channels = {STORE: self._happened, CHANNEL: self._changed}
+        ringing = ring_when_told(self._every.url, Role.WATCH, channels)
+        await run_together(ringing, self._announcing.run(), self._look_again_and_again())
+
+    async def _look_again_and_again(self) -> None:
+        self._changed.set()
+        outage = Outage("webhooks_not_announced")
+        while True:
+            try:
+                await self._look()
+                outage.over()
+            except Passing as error:
+                self._changed.set()
+                await asyncio.sleep(outage.met(error))
+            woken = (self._happened, self._changed) if self._whose else (self._changed,)
+            await first_of(LOOK_SECONDS, *woken)
+            await asyncio.sleep(GATHER_SECONDS)
 
     async def _look(self) -> None:
         """Process all organizations with new events."""

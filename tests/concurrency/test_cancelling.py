@@ -6,13 +6,14 @@ import contextlib
 import pytest
 
 from services import concurrency
-from services.concurrency import cancel_all, heed_cancellation, unless_set
+from services.concurrency import cancel_all, heed_cancellation, run_together, unless_set
 from services.kafka import Cluster
 from services.run import up
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, probe
 from services.run.stack.supervise import Keeper, keep_all
 from services.run.up import System
+from tests.whereabouts import everybodys, lines_of
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,21 @@ async def closed_by_a_library() -> None:
     inner = asyncio.ensure_future(asyncio.sleep(0.02))
     with contextlib.suppress(asyncio.CancelledError):
         await inner
+
+
+async def test_it_is_told_where_a_task_waits() -> None:
+    async def waits_inside() -> None:
+        await asyncio.sleep(100)
+
+    async def waits() -> None:
+        await waits_inside()
+
+    task = asyncio.create_task(waits())
+    await asyncio.sleep(0)
+    outer, inner, sleep, future = lines_of(task)
+    assert outer.endswith(" waits") and inner.endswith(" waits_inside") and sleep.endswith(" sleep")
+    assert "FutureIter" in future and task.get_name() in everybodys()
+    await cancel_all([task])
 
 
 async def test_who_loses_a_cancellation_is_told_again() -> None:
@@ -48,6 +64,39 @@ async def test_who_loses_a_cancellation_is_told_again() -> None:
     assert closed == 1
     assert all(task.cancelled() for task in tasks)
     await cancel_all(tasks)
+
+
+async def test_what_runs_together_is_told_again_however_deep_it_stands() -> None:
+    async def lose_it_once() -> None:
+        await closed_by_a_library()
+        await asyncio.sleep(100)
+
+    async def inner() -> None:
+        await run_together(lose_it_once(), asyncio.sleep(100))
+
+    running = asyncio.create_task(run_together(inner(), inner()))
+    await asyncio.sleep(0.01)  # inside of what loses it
+    async with asyncio.timeout(5):
+        await cancel_all([running])
+    assert running.cancelled()
+
+
+async def test_the_first_that_fails_ends_what_runs_together() -> None:
+    ended = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(100)
+        finally:
+            ended.append("work")
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        await run_together(work(), fail(), asyncio.sleep(0))
+    assert ended == ["work"]
 
 
 async def test_work_is_done_unless_an_event_comes_first_and_then_it_has_ended() -> None:

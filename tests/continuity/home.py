@@ -26,6 +26,7 @@ from tests.api_client import TOKEN_SECRET
 from tests.forked import trueup
 from tests.system.sharing import administer, database_of, environment_at
 from tests.system.story import Left, Wire, left_by, settled
+from tests.whereabouts import everybodys
 
 PATIENCE_S = 90.0
 ALL = ("api", "relay", "ingest", "projector")
@@ -96,11 +97,14 @@ class Home:
         return self._tasks.pop(name).exception()
 
     async def stop(self) -> list[BaseException]:
-        """Stop all workers; returns what those that had ended by themselves ended with."""
+        """Stop all workers; returns what those that had ended by themselves ended with. Fails if one goes on."""
         self._stop.set()
         tasks, self._tasks, self._stop = self._tasks, {}, asyncio.Event()
-        async with asyncio.timeout(PATIENCE_S):
-            outcomes = await asyncio.gather(*tasks.values(), return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=PATIENCE_S)
+        going_on = [name for name, task in tasks.items() if not task.done()]
+        assert not going_on, f"{going_on} did not stop; where tasks wait:\n{everybodys()}"
+        outcomes = await asyncio.gather(*tasks.values(), return_exceptions=True)
         return [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
 
     # The load of tests/system/story.py.

@@ -185,7 +185,6 @@ async def test_a_bug_ends_the_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop("a", "b")
     shop.errors["b-1"] = AssertionError("a bug")
     async with running(shop, 2, monkeypatch) as task:
-        with pytest.raises(ExceptionGroup) as ended:
+        with pytest.raises(AssertionError, match="a bug"):
             async with asyncio.timeout(30):
                 await task
-    assert [str(error) for error in ended.value.exceptions] == ["a bug"]
