@@ -2,7 +2,8 @@
 docs/scaling.md.
 
 Of several files, each of which `make bench` wrote, the runs of all are taken together: those of a long night can stand
-beside those of an hour. No number in the document's tables is written by hand.
+beside those of an hour. No number in the document's tables is written by hand: what they are made of is kept in
+docs/measured, and is what is taken where no file is named.
 """
 
 import json
@@ -19,11 +20,12 @@ import click
 from benchmarks.freshness import PROCESSES as WORKERS
 from benchmarks.plots import Bar, bars
 from benchmarks.runs import Ran
-from benchmarks.table import FOUND, REACHED, all_programs, how_quiet, rows_of
+from benchmarks.table import REACHED, all_programs, how_quiet, rows_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "scaling.md")
 PICTURES = ROOT / "docs" / "pictures"
+MEASURED = ROOT / "docs" / "measured"
 #: Names of what stands between `<!-- name -->` and `<!-- end -->`.
 _BLOCK = re.compile(r"(<!-- ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Cells = Sequence[str]
@@ -220,10 +222,10 @@ def filled(page: str, ran: Sequence[Ran]) -> str:
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, dir_okay=False, exists=True))
 def main(files: tuple[Path, ...]) -> None:
-    """Write tables and plots from what `make bench` wrote, by default build/bench.json."""
+    """Write tables and plots from what `make bench` wrote, by default what of it is kept in docs/measured."""
     ran = all_programs(quick=False)
     runs_by_command = {program_runs.run_with: program_runs for program_runs in ran}
-    for file in files or (FOUND,):
+    for file in files or sorted(MEASURED.glob("*.json")):
         for document in json.loads(file.read_text())["programs"]:
             if document["run_with"] not in runs_by_command:
                 sys.exit(f"{file}: no program is run with {document['run_with']!r}; was it measured with --quick?")

@@ -31,7 +31,7 @@ from benchmarks.showing import show
 
 #: A load above this part of the cores is told: the machine is not quiet.
 QUIET_LOAD = 0.3
-#: Where the numbers go unless another file is named, and where `benchmarks.page` finds them.
+#: Where the numbers go unless another file is named.
 FOUND = Path("build") / "bench.json"
 NEEDS_LARGE = "needs --large: to make what it measures takes longer than to measure it"
 #: How it is told whether an aim is reached; None: there is none.

@@ -117,6 +117,19 @@ def test_the_pages_are_filled_from_files_alone(tmp_path: Path, monkeypatch: pyte
     assert [page.read_text() for page in pages] == before
 
 
+def test_the_pages_are_what_the_measurements_beside_them_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = performance.PAGES
+    monkeypatch.setattr(performance, "PAGES", [tmp_path / page.name for page in written])
+    monkeypatch.setattr(performance, "PICTURES", tmp_path)
+    for page in written:
+        (tmp_path / page.name).write_text(page.read_text())
+    pictures = {path.name: path.read_text() for path in (performance.ROOT / "docs" / "pictures").glob("performance-*")}
+    done = CliRunner().invoke(performance.main, [], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert [(tmp_path / page.name).read_text() for page in written] == [page.read_text() for page in written]
+    assert {path.name: path.read_text() for path in tmp_path.glob("*.svg")} == pictures != {}
+
+
 def test_without_numbers_page_and_plots_say_so() -> None:
     text = performance.filled(performance.PAGES[0].read_text(), all_programs(quick=False))
     assert "| not measured: the time was up before its first run |" in text

@@ -147,6 +147,9 @@ def _app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> Fa
         middleware=[Middleware(Edge)],
         docs_url=None,
         redoc_url=None,
+        # Requests are traced by services/sight. The framework's own telemetry would trace each of them again, and asks
+        # for three providers of the process at every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
 
 
