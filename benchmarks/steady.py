@@ -23,7 +23,7 @@ from services.run.up import System
 #: Usage is published in bursts this far apart, and it is looked so often whether it is visible.
 BURST_SECONDS, LOOK_SECONDS = 0.02, 0.005
 #: How long what was published last may take to be visible.
-DRAIN_SECONDS = 60.0
+DRAIN_SECONDS = 300.0
 _SEEN = """
 SELECT ARRAY(SELECT root_id FROM due_accounts WHERE reason NOT IN ('lines', 'outlooks')) AS waiting,
        ARRAY(SELECT coalesce((SELECT next_offset FROM positions WHERE topic = 'usage' AND partition = p), 0)
