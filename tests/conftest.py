@@ -31,8 +31,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # and again: a seventh of what it takes to collect the suite, and a fifth of what the laws take.
 gc.disable()
 
-# How long an example takes tells how much else the machine does. A developer's run looks at other examples each time; the
-# project's own check, which judges a change, looks at the same ones: what others would find is not this change's fault.
+# How long an example takes tells how much else the machine does. A developer's run looks at other examples each time.
+# The project's own check, which judges a change, looks at the same ones: what chance finds is not this change's fault.
 settings.register_profile("suite", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("suite")
 
