@@ -22,6 +22,7 @@ pytestmark = pytest.mark.stack
 _TABLE = "CREATE TABLE IF NOT EXISTS public.grouped (organization text, name text, UNIQUE (organization, name))"
 _INSERT = "INSERT INTO public.grouped (organization, name) VALUES ($1, $2) RETURNING pg_current_xact_id()::text"
 _NAMES = "SELECT name FROM public.grouped WHERE organization = $1 ORDER BY name"
+_ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE query = $1 AND wait_event = 'PgSleep'"
 Work = Callable[[Shared], Awaitable[Any]]
 
 
@@ -120,13 +121,18 @@ async def test_who_leaves_in_the_midst_takes_back_its_own_work_alone(desk: Desk,
             await desk.leave(name)(shared)
             if name == leaving:
                 at_work.set()
-                await shared.connection.execute("SELECT pg_sleep(60)")
+                await shared.connection.execute(asleep)
 
         return work
 
+    asleep = f"SELECT pg_sleep(60) AS {desk.store.organization.replace('-', '_')}"
     for name in "abc":
         tasks[name] = asyncio.create_task(desk.ask(slow(name)))
     await at_work.wait()
+    # Postgres does not hear who cancels a statement that it has not begun.
+    async with asyncio.timeout(30), desk.store.postgres.connection() as connection:
+        while not await connection.fetchval(_ASLEEP, asleep):
+            await asyncio.sleep(0.01)
     tasks[leaving].cancel()
     await asyncio.gather(*tasks.values(), return_exceptions=True)
     assert [name for name, task in tasks.items() if task.cancelled()] == [leaving]
