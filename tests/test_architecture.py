@@ -118,3 +118,11 @@ def test_how_a_family_stands_is_asked_of_one_function() -> None:
         calls = (node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call))
         asked = [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "settle"]
         assert not asked, f"{path.relative_to(ROOT)}:{asked}"
+
+
+def test_nobody_leaves_tasks_to_who_tells_them_once() -> None:
+    """A client library may lose a cancellation; a TaskGroup does not repeat it, `services.concurrency` does."""
+    for path in sources("services"):
+        names = (node for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute | ast.Name))
+        groups = [node.lineno for node in names if "TaskGroup" in (getattr(node, "attr", ""), getattr(node, "id", ""))]
+        assert not groups, f"{path.relative_to(ROOT)}:{groups}"

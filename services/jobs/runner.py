@@ -43,8 +43,8 @@ class JobRunner(Generic[J]):
         #: waits for.
         self._busy, self._outages = set[str](), Outages(f"{event}_interrupted")
         self._looking = Outage(f"{event}s_interrupted")
+        #: The tasks that run them, and the error of one that ends the runner.
         self._running = set[asyncio.Task[None]]()
-        #: What ends the runner.
         self._bug: BaseException | None = None
         #: Since when an organization without a place has waited for one, by the monotonic clock; or from when on it
         #: will wait.

@@ -103,7 +103,10 @@ class Home:
         if tasks:
             await asyncio.wait(tasks.values(), timeout=PATIENCE_S)
         going_on = [name for name, task in tasks.items() if not task.done()]
-        assert not going_on, f"{going_on} did not stop; where tasks wait:\n{everybodys()}"
+        where = everybodys() if going_on else ""
+        for task in tasks.values():
+            task.cancel()  # who goes on is not to work beside the tests behind
+        assert not going_on, f"{going_on} did not stop; where tasks wait:\n{where}"
         outcomes = await asyncio.gather(*tasks.values(), return_exceptions=True)
         return [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
 

@@ -151,3 +151,31 @@ def test_while_they_are_off_nothing_of_the_library_is_loaded() -> None:
         "assert not traced_poll([]).contexts; sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], env={}, check=False, timeout=60).returncode == 0
+
+
+#: An API in a process that has a tracer of its own, as the environment may give it one; it has no servers.
+_SPANS_OF_A_REQUEST = """
+import asyncio, httpx, sys
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from services.api.app import create_app
+from services.kafka import Cluster
+
+spans, provider = InMemorySpanExporter(), TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(spans))
+trace.set_tracer_provider(provider)
+
+async def ask():
+    app = create_app("postgresql://nobody@127.0.0.1:1/none", Cluster("127.0.0.1:1"), token_secret="s" * 32)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
+        assert (await client.get("/nothing")).status_code == 404
+
+asyncio.run(ask())
+sys.exit(len(spans.get_finished_spans()))
+"""
+
+
+def test_the_framework_traces_nothing_of_its_own() -> None:
+    assert subprocess.run([sys.executable, "-c", _SPANS_OF_A_REQUEST], check=False, timeout=60).returncode == 0
