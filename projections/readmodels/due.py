@@ -1,7 +1,8 @@
 """Table `due_accounts`: roots whose settled rows are older than their catalog, day or usage, to settle in batches.
 
 Roots with new balances stand here, too, until their draws, accrued lines and outlooks follow (reason `lines`), or only
-their outlooks (reason `outlooks`).
+their outlooks (reason `outlooks`). The process that marks a root for one of these reasons, or because it had no time
+for its usage (reason `usage`), remembers it, and in what order they wait.
 """
 
 from typing import Literal, get_args
@@ -27,10 +28,10 @@ CREATE TABLE due_accounts (
     log_offset bigint NOT NULL DEFAULT 0,       -- how far in the log the rows hold: the longest wait is first
     PRIMARY KEY (root_id)
 );
--- Without those whose balances are new: they come and go by the thousands, and nobody asks for them by partition while
+-- Without those that are remembered: they come and go by the thousands, and nobody asks for them by partition while
 -- usage comes.
 CREATE INDEX due_accounts_in_turn ON due_accounts (partition, log_offset, root_id)
-WHERE reason NOT IN ('lines', 'outlooks');
+WHERE reason NOT IN ('lines', 'outlooks', 'usage');
 """,
 )
 
@@ -39,6 +40,8 @@ _WRITTEN = f"coalesce((SELECT next_offset FROM positions WHERE topic = '{EVENTS}
 #: Roots whose balances are new.
 _FOLLOWS = "reason IN ('lines', 'outlooks')"
 _IS_WHOLE = "reason NOT IN ('lines', 'outlooks')"
+#: Roots that the process which marked them remembers.
+_REMEMBERED = "reason IN ('lines', 'outlooks', 'usage')"
 #: With a new reason, the longer wait counts; a root that only lacked outlooks has not waited.
 _AGAIN = """
 ON CONFLICT (root_id) DO UPDATE SET reason = excluded.reason,
@@ -93,10 +96,14 @@ WHERE partition = $1 AND timezone = ANY ($2::text[]) AND organization <> ALL ($3
 #: $1 partition: the zones of its accounts.
 ZONES = "SELECT DISTINCT timezone FROM account_directory WHERE partition = $1 AND billable"
 
-#: $1 partitions, $2 limit. Other reasons are known to the process that marked the roots.
-NEXT = f"""
-SELECT organization, root_id, partition FROM due_accounts
-WHERE partition = ANY ($1::integer[]) AND {_IS_WHOLE} ORDER BY log_offset, root_id LIMIT $2
+#: $1 partitions, $2 limit: the roots to settle next that no process remembers. The longest wait is first in each
+#: partition, and partitions take turns: offsets of different ones say nothing of who waits longer.
+NEXT = """
+SELECT organization, root_id, partition FROM unnest($1::integer[]) AS own (number), LATERAL (
+    SELECT organization, root_id, partition, row_number() OVER (ORDER BY log_offset, root_id) AS turn
+    FROM due_accounts WHERE partition = own.number AND reason NOT IN ('lines', 'outlooks', 'usage')
+    ORDER BY log_offset, root_id LIMIT $2
+) AS waiting ORDER BY turn, partition LIMIT $2
 """
 
 #: $1 roots whose balances are settled, $2 their organizations, $3 their partitions, $4 position of draws and lines. A
@@ -122,9 +129,9 @@ ON CONFLICT (root_id) DO UPDATE SET reason = excluded.reason
 #: $1 root ids whose rows are all written.
 SETTLED = "DELETE FROM due_accounts WHERE root_id = ANY ($1::text[])"
 
-#: $1 partitions taken over from another process: no memory is left of the rows that should follow.
+#: $1 partitions taken over from another process: no memory is left of what is to follow, and in what order.
 TAKE_OVER = f"""
-UPDATE due_accounts SET reason = 'taken over' WHERE partition = ANY ($1::integer[]) AND {_FOLLOWS}
+UPDATE due_accounts SET reason = 'taken over' WHERE partition = ANY ($1::integer[]) AND {_REMEMBERED}
 """
 
 #: $1 partitions.

@@ -1,5 +1,5 @@
-"""The roots whose later rows (draws, lines, outlooks) still follow their balances, and since when; and the rows of
-`due_accounts` that say so, or that say that a root is to be settled later.
+"""The roots whose balances, or whose later rows (draws, lines, outlooks), are still to be written, and since when; and
+the rows of `due_accounts` that say so.
 """
 
 import time
@@ -20,8 +20,8 @@ DEAR_SHARE = 0.05
 
 @dataclass(slots=True)
 class Behind:
-    """Roots by their ids, the longest waiting first, while records keep coming for so many seconds. Every one of them
-    is marked in `due_accounts`.
+    """Roots that wait for balances or later rows, by their ids, the longest waiting first; while records keep coming,
+    for at least so many seconds. Every one of them is marked in `due_accounts`.
 
     An expensive root, say with ten thousand segments a day, waits longer, so that it takes only a small part of the
     time: all others wait while it is computed.
@@ -35,8 +35,11 @@ class Behind:
     def __len__(self) -> int:
         return len(self._since)
 
+    def __contains__(self, root_id: str) -> bool:
+        return root_id in self._since
+
     def note(self, roots: Iterable[Root]) -> None:
-        """Note that the balances were written; a root that already waits keeps its place."""
+        """Note that these wait from now on; a root that already waits keeps its place."""
         now = time.monotonic()
         for root in roots:
             self._since.setdefault(root.id, (now, root))
@@ -60,7 +63,7 @@ class Behind:
             self._dear.pop(root_id, None)
 
     def written(self, root_ids: Iterable[str]) -> None:
-        """Note that the later rows of these roots were written."""
+        """Note that these wait no more."""
         for root_id in root_ids:
             self._since.pop(root_id, None)
 

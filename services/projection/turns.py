@@ -1,8 +1,9 @@
 """The order of settling in a transaction: first balances, then draws and accrued lines, outlooks last, each for a
 bounded time.
 
-Roots that are left over are marked in `due_accounts`, and the longest waiting come first. So neither many accounts nor
-one busy account keeps others waiting for ever, and transactions do not grow with them.
+Roots that are left over are marked in `due_accounts`, and come before all that are affected later: the longest waiting
+are first. So neither many accounts nor one busy account keeps others waiting for ever, and transactions do not grow
+with them.
 """
 
 import asyncio
@@ -77,6 +78,8 @@ class Turns:
     def __init__(self, catalog: Catalogs, cache: FamilyCache) -> None:
         self._cache = cache
         self._settler = Settler(catalog)
+        #: Affected roots for whose balances no time was left.
+        self._left = Behind(0.0)
         self._lines, self._outlooks = Behind(LINES_SECONDS), Behind(OUTLOOKS_SECONDS)
         self._settled_at = time.monotonic()
         #: Seconds of the last transaction for due roots, draws and lines, not for roots affected by its records.
@@ -88,8 +91,8 @@ class Turns:
         #: Whether the last transaction left due roots for the next one.
         self.has_more_due = False
         self._marks = Marks()
-        #: Organizations of roots that failed; these are tried again when something about them changes, or elsewhere.
-        self._failed: dict[str, str] = {}
+        #: Roots that failed; these are tried again when something about them changes, or elsewhere.
+        self._failed: dict[str, Root] = {}
 
     @property
     def is_behind(self) -> bool:
@@ -98,18 +101,18 @@ class Turns:
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Forget partitions that another process may write."""
-        self._lines.forget(partitions)
-        self._outlooks.forget(partitions)
-        self._settler.forget(partitions)
-        self._marks.forget(partitions)
+        others = set(partitions)
+        for roots in (self._left, self._lines, self._outlooks, self._settler, self._marks):
+            roots.forget(others)
+        self._failed = {id: root for id, root in self._failed.items() if root.partition not in others}
 
     def try_again(self, organization: str | None) -> None:
         """Settle failed roots again, because the organization's catalog or day changed; None: everybody's day."""
-        self._failed = {id: whose for id, whose in self._failed.items() if organization not in (None, whose)}
+        self._failed = {id: root for id, root in self._failed.items() if organization not in (None, root.organization)}
 
     async def any_due(self, connection: Any, states: Sequence[PartitionState]) -> bool:
         """Whether anything waits to be settled, or to be written after its balances."""
-        return self.is_behind or bool(await self._next_due(connection, states, 1))
+        return self.is_behind or bool(self._left) or bool(await self._next_due(connection, states, 1))
 
     async def settle(
         self,
@@ -122,20 +125,21 @@ class Turns:
     ) -> int:
         """Settle the balances of roots that records affected or that are due; returns their number.
 
+        Roots that were left over come first, then affected ones, in which due ones are first, then all other due ones.
         Their later rows are written here only in quiet times; while records keep coming, `follow` writes them.
         """
         started = time.monotonic()
         due_roots = await self._next_due(connection, states, due_limit)
         self._marks.gone(root.id for root in due_roots)  # their rows have another reason now
         waiting = [root for root in due_roots if root.id not in touched]
-        # Due roots first; otherwise a busy root could be left over again and again.
         touched = {root.id: touched[root.id] for root in due_roots if root.id in touched} | dict(touched)
         transaction, depth = _Transaction.over(connection, states), Depth.WHOLE if is_quiet else Depth.BALANCES
         left = await self._settle_touched(transaction, touched)
+        self._left.note(family.root for family in left)
         aside_from = time.monotonic()
         self._aside = QUIET_SECONDS if is_quiet else self._aside_seconds()
         done = await self._settle_roots(transaction, waiting, depth)
-        self.has_more_due = bool(left) or len(due_roots) >= due_limit or done < len(waiting)
+        has_more_due = len(due_roots) >= due_limit or done < len(waiting)
         self._lines.note(family.root for family in transaction.settled[Depth.BALANCES])
         if is_quiet:
             await self._settle_behind(transaction, all_of_them=True)
@@ -144,6 +148,7 @@ class Turns:
         await self._note_settled(transaction)
         await mark_due(connection, states, left, "usage")
         self._marks.gone(family.root_id for family in left)
+        self.has_more_due = has_more_due or bool(self._left)
         self.settle_seconds = time.monotonic() - started
         return transaction.count
 
@@ -178,15 +183,28 @@ class Turns:
         await self._settle_roots(transaction, [root for root in late if root.id not in done_already], Depth.WHOLE)
 
     async def _settle_touched(self, transaction: _Transaction, touched: Mapping[str, FamilyState]) -> list[FamilyState]:
-        """Settle the balances of affected families; returns those for which no time was left."""
-        deadline, families = time.monotonic() + TOUCHED_SECONDS, list(touched.values())
-        for count, family in enumerate(families):
-            if count % WITHOUT_PAUSE == WITHOUT_PAUSE - 1:
-                await asyncio.sleep(0)
-                if time.monotonic() > deadline:
-                    return families[count:]
-            self._settle_one(transaction, family, Depth.BALANCES)
+        """Settle the balances of families that were left over, and then of affected ones; returns those that are left
+        over now for the first time.
+        """
+        deadline = time.monotonic() + TOUCHED_SECONDS
+        waiting = self._left.next(transaction.states, all_of_them=True)
+        newly = [family for id, family in touched.items() if id not in self._left]
+        for start in range(0, len(waiting), WITHOUT_PAUSE):
+            families = await self._load(transaction.connection, waiting[start : start + WITHOUT_PAUSE])
+            if await self._settle_balances(transaction, families) > deadline:
+                return newly
+        for start in range(0, len(newly), WITHOUT_PAUSE):
+            families = newly[start : start + WITHOUT_PAUSE]
+            if await self._settle_balances(transaction, families) > deadline:
+                return newly[start + WITHOUT_PAUSE :]
         return []
+
+    async def _settle_balances(self, transaction: _Transaction, families: Iterable[FamilyState]) -> float:
+        """Settle the balances of these, let others run, and return what time it is."""
+        for family in families:
+            self._settle_one(transaction, family, Depth.BALANCES)
+        await asyncio.sleep(0)
+        return time.monotonic()
 
     async def _settle_roots(self, transaction: _Transaction, roots: Sequence[Root], depth: Depth) -> int:
         """Settle as many of these roots as the time beside affected roots allows, at least one; returns their
@@ -227,7 +245,7 @@ class Turns:
 
     def _remember(self, settled: Mapping[Depth, list[FamilyState]], failed: Sequence[FamilyState]) -> None:
         """The settled families wait only for the rows that are left; failed ones wait for none."""
-        followed, failures = settled[Depth.LINES], {family.root_id: family.organization for family in failed}
+        followed, failures = settled[Depth.LINES], {family.root_id: family.root for family in failed}
         wait_for_nothing = failures.keys() | {family.root_id for family in settled[Depth.WHOLE]}
         have_lines = wait_for_nothing | {family.root_id for family in followed}
         self._lines.written(have_lines)
@@ -235,7 +253,8 @@ class Turns:
         self._outlooks.written(wait_for_nothing)
         self._outlooks.note(family.root for family in followed if family.root_id not in wait_for_nothing)
         now_settled = {family.root_id for families in settled.values() for family in families}
-        self._failed = {id: whose for id, whose in self._failed.items() if id not in now_settled} | failures
+        self._left.written(now_settled | failures.keys())
+        self._failed = {id: root for id, root in self._failed.items() if id not in now_settled} | failures
 
     async def _next_due(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:
         partitions = sorted(state.position.partition for state in states)

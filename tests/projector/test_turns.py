@@ -1,4 +1,4 @@
-"""Whose turn it is: balances of whom records touched, then who is due, then draws and lines; the longest wait first."""
+"""Whose turn it is: balances of whom records touched, the longest wait first, then who is due, then draws and lines."""
 
 from decimal import Decimal
 
@@ -118,15 +118,41 @@ async def test_lines_have_a_part_of_the_time_and_the_rest_follow_oldest_first(cl
     assert projector.settling.lines[: done + 1] == projector.names[: done + 1]
 
 
-async def test_who_is_beyond_the_time_is_due_and_comes_before_whoever_was_touched_later(clock: Clock) -> None:
-    projector = Projector(clock, 4 * WITHOUT_PAUSE, TOUCHED_SECONDS / WITHOUT_PAUSE)
+async def test_who_is_beyond_the_time_is_due_and_comes_before_whoever_is_touched_later(clock: Clock) -> None:
+    projector = Projector(clock, 5 * WITHOUT_PAUSE, TOUCHED_SECONDS / WITHOUT_PAUSE)
     await projector.write(*projector.names)
-    settled = set(projector.settling.balances)
-    left = [name for name in projector.names if name not in settled]
-    assert left and {projector.due.rows[name] for name in left} == {("usage", 5)}
-    await projector.write("00000")
-    assert projector.settling.balances[len(settled)] == "00000"
-    assert projector.settling.balances[len(settled) + 1] == left[0]
+    settled = len(projector.settling.balances)
+    left = projector.names[settled:]
+    assert len(left) > WITHOUT_PAUSE and projector.settling.balances == projector.names[:settled]
+    assert {projector.due.rows[name] for name in left} == {("usage", 5)}
+    # Touched anew, and again: nobody comes before those that wait already, nor loses the place.
+    while len(projector.settling.balances) < len(projector.names):
+        await projector.write("00000", projector.names[-1])
+    assert projector.settling.balances[: len(projector.names)] == projector.names
+    assert "usage" not in {reason for reason, _ in projector.due.rows.values()}
+
+
+async def test_many_that_are_touched_all_the_time_keep_their_order(clock: Clock) -> None:
+    """More than there is time for: whoever was settled comes to the end of those that wait."""
+    projector = Projector(clock, 6 * WITHOUT_PAUSE, TOUCHED_SECONDS / WITHOUT_PAUSE)
+    projector.turns._lines.seconds = 1_000.0
+    for _ in range(9):
+        clock.now += 0.05
+        await projector.write(*projector.names)
+    balances = projector.settling.balances
+    rounds = [balances[start : start + len(projector.names)] for start in range(0, len(balances), len(projector.names))]
+    assert len(rounds) > 2 and rounds[0] == projector.names
+    assert all(set(round) == set(projector.names) for round in rounds[:-1])
+
+
+async def test_who_is_left_over_elsewhere_is_forgotten(clock: Clock) -> None:
+    projector = Projector(clock, 5 * WITHOUT_PAUSE, TOUCHED_SECONDS / WITHOUT_PAUSE)
+    await projector.write(*projector.names)
+    assert projector.turns.has_more_due
+    projector.turns.forget([0])
+    settled = len(projector.settling.balances)
+    await projector.write()
+    assert len(projector.settling.balances) == settled and not projector.turns.has_more_due
 
 
 async def test_a_busy_root_starves_nobody(clock: Clock) -> None:
@@ -183,6 +209,18 @@ async def test_who_could_not_be_settled_is_tried_again_when_its_catalog_or_day_c
     projector.turns.try_again(whose)
     await projector.write(quiet=True)
     assert projector.due.rows == ({} if is_tried else {"00001": ("failed", 5)})
+
+
+async def test_who_could_not_be_settled_is_tried_again_by_whoever_takes_the_partition_over(clock: Clock) -> None:
+    """It was away, was mended there, and came back: by then it is marked for another reason."""
+    projector = Projector(clock, 2, 0.0)
+    projector.settling.broken = {"00001"}
+    await projector.write(*projector.names)
+    projector.settling.broken = set()
+    projector.turns.forget([0])
+    projector.due.rows["00001"] = ("taken over", 5)
+    await projector.write(quiet=True)
+    assert "00001" not in projector.due.rows
 
 
 async def test_who_has_too_large_a_number_is_due_for_another_reason(clock: Clock) -> None:

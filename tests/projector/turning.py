@@ -24,9 +24,8 @@ class DueTable:
 
     async def fetch(self, statement: str, _: list[int], limit: int) -> list[dict[str, Any]]:
         assert statement == due.NEXT
-        held = sorted(
-            (offset, root) for root, (reason, offset) in self.rows.items() if reason not in ("lines", "outlooks")
-        )
+        remembered = ("lines", "outlooks", "usage")
+        held = sorted((offset, root) for root, (reason, offset) in self.rows.items() if reason not in remembered)
         return [{"organization": "org", "root_id": root, "partition": 0} for _, root in held[:limit]]
 
     async def execute(self, statement: str, *arguments: Any) -> None:

@@ -61,3 +61,31 @@ async def test_who_failed_stays_due_and_who_is_settled_is_not(marked: Any) -> No
     await marked.execute(due.SETTLED, ["yearly"])
     assert await due_now(marked) == {"monthly": "failed"}
     assert [row["root_id"] for row in await marked.fetch(due.NEXT, [0], 10)] == ["monthly"]
+
+
+async def _mark(connection: Any, reason: str, roots: dict[str, tuple[int, int]]) -> None:
+    """Partition and offset by root."""
+    rows = [(root, "org", partition, reason, offset) for root, (partition, offset) in roots.items()]
+    await connection.execute(due.MARK, *columns(sorted(rows), due.MARK_WIDTH))
+
+
+async def test_partitions_take_turns_and_in_each_the_longest_wait_is_first(marked: Any) -> None:
+    """Though one of them is so short that all its offsets are small."""
+    await _mark(marked, "catalog", {"a": (0, 3), "b": (0, 1), "c": (0, 2), "x": (1, 900), "y": (1, 800), "z": (2, 7)})
+
+    async def next_roots(partitions: list[int], limit: int) -> list[str]:
+        return [row["root_id"] for row in await marked.fetch(due.NEXT, partitions, limit)]
+
+    assert await next_roots([0, 1], 10) == ["b", "y", "c", "x", "a"]
+    assert await next_roots([0, 1, 2], 4) == ["b", "y", "z", "c"]
+    assert await next_roots([1], 1) == ["y"]
+
+
+async def test_whom_a_process_remembers_is_asked_for_only_once_another_takes_over(marked: Any) -> None:
+    for reason in ("usage", "lines", "outlooks"):
+        await _mark(marked, reason, {reason: (0, 1)})
+    assert await marked.fetch(due.NEXT, [0], 10) == []
+    await marked.execute(due.TAKE_OVER, [1])
+    assert await marked.fetch(due.NEXT, [0], 10) == []
+    await marked.execute(due.TAKE_OVER, [0])
+    assert {row["root_id"] for row in await marked.fetch(due.NEXT, [0], 10)} == {"usage", "lines", "outlooks"}
