@@ -13,7 +13,10 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing, asynccontextmanager
+from math import inf
 from typing import Any, ParamSpec, TypeVar
+
+import structlog
 
 from services.failures import ExpectedFailure, Passing, Worded
 
@@ -25,6 +28,9 @@ T = TypeVar("T")
 WAIT_SECONDS = 60.0
 #: Longer than those take to clean up who are told so.
 TOLD_AGAIN_SECONDS = 5.0
+#: How long a process that is asked to end may be at what it has begun.
+FINISH_SECONDS = 2.0
+_log = structlog.get_logger(__name__)
 
 
 class NoTurnError(Worded, ExpectedFailure, Passing):
@@ -138,6 +144,22 @@ async def unless_set(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | 
         return working.result() if working.done() else None
     finally:
         await cancel_all((working, waiting))
+
+
+async def soon_after(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run work that ends by itself once `stop` is set. If that takes long, as while it waits for a server that is away,
+    it is cancelled, which loses no more than a kill: nothing.
+    """
+    working = asyncio.create_task(work)
+    try:
+        await first_of(inf, stop, futures=[working])
+        await first_of(FINISH_SECONDS, futures=[working])
+        if not working.done():
+            _log.warning("does_not_finish", seconds=FINISH_SECONDS)
+    finally:
+        await cancel_all([working])
+    if not working.cancelled():
+        working.result()
 
 
 async def cancel_all(tasks: "Iterable[asyncio.Future[Any]]") -> None:

@@ -84,7 +84,7 @@ async def audit(
         await Guard(cluster, postgres.connection, generations).check()
         partitions = range(generations.partitions)
         await _quiet(postgres, partitions)
-        async with postgres.transaction(isolation="repeatable_read") as snapshot:
+        async with postgres.transaction("repeatable_read", patient=True) as snapshot:
             live = await _current_schema(snapshot)
             if still := await snapshot.fetchval(due.COUNT_WHOLE, list(partitions)):
                 raise StillDueError(still)
@@ -151,7 +151,7 @@ class _Run:
         behind = await self._behind(partitions)
         proved = await self._prove(plan.stretches, behind.lines, progress)
         foreign = await foreign_records(self.snapshot, live)
-        async with self.postgres.transaction(isolation="repeatable_read") as other:
+        async with self.postgres.transaction("repeatable_read", patient=True) as other:
             row = await first_difference(self.snapshot, other, live, scratch, partitions, behind)
             bill = next((part.difference for part in proved if part.difference is not None), None)
             report = Report(

@@ -90,7 +90,7 @@ class PartitionAudit:
         """
         async with (
             open_postgres(self.database_url, role=self.role, most=CONNECTIONS) as postgres,
-            postgres.transaction(isolation="repeatable_read") as snapshot,
+            postgres.transaction("repeatable_read", patient=True) as snapshot,
         ):
             await snapshot.execute(f"SET TRANSACTION SNAPSHOT '{self.snapshot}'")
             await use_schema(snapshot, self.schemas.live)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import msgspec
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from events.topics import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 from services.kafka.clients import new_producer
@@ -21,6 +22,8 @@ from services.kafka.failures import REQUEST_TIMEOUT_S, KafkaUnreachableError, ka
 BATCH_BYTES = RECORD_BYTES_LEAST - 64 * 1024
 #: Most bytes of a record in a batch besides key, value and headers, and of each header.
 _ENVELOPE_BYTES, _HEADER_BYTES = 64, 10
+#: A producer that has not stopped after so long is dropped.
+STOP_SECONDS = 1.5
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
@@ -75,13 +78,13 @@ class BatchWriter:
         """Drop the producer; the next append starts a new one."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            # A producer whose broker is away would wait for its unsent batches; they are dropped on purpose. Its errors
-            # at the end are ignored, because it is discarded.
+            # A producer whose broker is away would wait for its unsent batches. Its errors at the end are ignored,
+            # because it is discarded.
             try:
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(STOP_SECONDS):
                     await producer.stop()
             except Exception:
-                producer._closed = True
+                await _drop(producer)
 
     async def _started(self) -> AIOKafkaProducer:
         # Appends to several partitions come side by side, and all but one would leave a producer that nobody stops.
@@ -120,6 +123,17 @@ class BatchWriter:
                     metadata = await future
             acknowledged.append(Appended(metadata.offset, stop - start, metadata.timestamp))
         return acknowledged
+
+
+async def _drop(producer: AIOKafkaProducer) -> None:
+    """End a producer with all that it has not sent: left alone it would go on to try for ever, and might append long
+    after its owner has read what is there.
+    """
+    producer._closed = True
+    if producer._sender.sender_task is not None:
+        producer._sender.sender_task.cancel()
+    await producer.client.close()
+    producer._message_accumulator.fail_all(KafkaError("the producer was stopped"))
 
 
 def _fill(batch: Any, records: Sequence[Record]) -> None:

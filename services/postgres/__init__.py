@@ -8,6 +8,7 @@ from services.postgres.connection import (
     TablesMovedError,
     connected,
 )
+from services.postgres.limits import limit_idling
 from services.postgres.pool import Postgres, open_postgres
 from services.postgres.reaching import reach
 from services.postgres.roles import Role, RoleNotGrantedError
@@ -22,6 +23,7 @@ __all__ = [
     "RoleNotGrantedError",
     "TablesMovedError",
     "connected",
+    "limit_idling",
     "open_postgres",
     "reach",
 ]

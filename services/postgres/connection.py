@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import asyncpg
 
 from services.failures import AddressedFailure, ExpectedFailure, Passing
+from services.postgres.limits import PATIENT, limit_session
 from services.postgres.reaching import reach
 from services.postgres.roles import Role, take
 from services.postgres_url import redacted
@@ -133,12 +134,19 @@ class Connection:
             yield row
 
     @asynccontextmanager
-    async def transaction(self, *, isolation: str | None = None, readonly: bool = False) -> AsyncIterator[None]:
-        """A transaction, or a savepoint within one: committed at the end of the block, rolled back by an error."""
+    async def transaction(
+        self, *, isolation: str | None = None, readonly: bool = False, patient: bool = False
+    ) -> AsyncIterator[None]:
+        """A transaction, or a savepoint within one: committed at the end of the block, rolled back by an error.
+
+        `patient`: it may stand idle for as long as it likes; nobody waits for what it locks.
+        """
         with self._guarded():
             transaction = self._raw.transaction(isolation=isolation, readonly=readonly)
             await transaction.start()
         try:
+            if patient:
+                await self.execute(PATIENT)
             yield
         except BaseException:
             await self._roll_back(transaction)
@@ -203,6 +211,7 @@ async def _connect(url: str, role: Role | None) -> Any:
     raw = None
     try:
         raw = await reach(url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS)
+        await limit_session(raw)
         if role is not None:
             await take(raw, role)
         return raw

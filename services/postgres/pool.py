@@ -19,6 +19,7 @@ from services.postgres.connection import (
     connected,
     throw_away,
 )
+from services.postgres.limits import limit_session
 from services.postgres.pooled import DRIVER_OPTIONS, PooledConnection
 from services.postgres.reaching import reach
 from services.postgres.roles import ORGANIZATION, Role, take
@@ -122,9 +123,11 @@ class Postgres:
             throw_away(raw)
 
     @asynccontextmanager
-    async def transaction(self, isolation: str | None = None) -> AsyncIterator[Connection]:
-        """A connection in a transaction, committed at the end of the block. Raises: as `connection`."""
-        async with self.connection() as connection, connection.transaction(isolation=isolation):
+    async def transaction(self, isolation: str | None = None, *, patient: bool = False) -> AsyncIterator[Connection]:
+        """A connection in a transaction, committed at the end of the block; `patient`: it may stand idle for as long as
+        it likes. Raises: as `connection`.
+        """
+        async with self.connection() as connection, connection.transaction(isolation=isolation, patient=patient):
             yield connection
 
 
@@ -151,6 +154,7 @@ async def open_postgres(
     async def begin(raw: Any) -> None:
         if pooler is not None:
             return  # each transaction does it for itself
+        await limit_session(raw)
         if role is not None:
             await take(raw, role)
         if fence is not None:

@@ -12,11 +12,12 @@ from typing import Any
 import asyncpg
 
 from services.postgres.connection import Connection, Fence
+from services.postgres.limits import PATIENT, limiting
 from services.postgres.roles import ORGANIZATION, Role, RoleNotGrantedError, taking
 
 #: Prepared statements exist only on one of the pooler's servers, so none are kept.
 DRIVER_OPTIONS = {"statement_cache_size": 0}
-_BEGIN = f"SELECT set_config('{ORGANIZATION}', $1, true), ({{role}}), ({{identity}}) AS identity"
+_BEGIN = f"SELECT set_config('{ORGANIZATION}', $1, true), {limiting()}, ({{role}}), ({{identity}}) AS identity"
 
 
 class PooledConnection(Connection):
@@ -53,11 +54,15 @@ class PooledConnection(Connection):
             return await super().fetchval(query, *arguments)
 
     @asynccontextmanager
-    async def transaction(self, *, isolation: str | None = None, readonly: bool = False) -> AsyncIterator[None]:
+    async def transaction(
+        self, *, isolation: str | None = None, readonly: bool = False, patient: bool = False
+    ) -> AsyncIterator[None]:
         outermost = not self.is_in_transaction()
         async with super().transaction(isolation=isolation, readonly=readonly):
             if outermost:
                 await self._begin_as()
+            if patient:
+                await self.execute(PATIENT)
             yield
 
     @asynccontextmanager

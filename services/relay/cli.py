@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 import structlog
 
-from services.concurrency import first_of
+from services.concurrency import first_of, soon_after
 from services.continuity.check import read_tails
 from services.continuity.guard import Guard, guarded
 from services.continuity.memory import note_writer, written
 from services.kafka import BatchWriter, Cluster, LogReader
 from services.outage import until_stopped
-from services.postgres import Connection, Role, connected
+from services.postgres import Connection, Role, connected, limit_idling
 from services.relay import cursor
 from services.relay.relay import QUARTER_S, Relay
 from services.run.process import Process, run_process
@@ -53,7 +53,7 @@ async def run_relay(
                 guard = Guard(cluster, lambda: connected(database_url, Role.RELAY), generations)
                 await guard.check()
                 try:
-                    await guarded(guard, _lead(connection, cluster, stop, ready, wall_seconds))
+                    await guarded(guard, soon_after(stop, _lead(connection, cluster, stop, ready, wall_seconds)))
                 finally:
                     LEADS.set(0)
 
@@ -87,6 +87,7 @@ async def _lead(
         at = await cursor.read_cursor(connection)
         relay = Relay(connection, reader, writer, notes, generations, tails, at)
         _log.info("relay_leads", position=at.position, partitions=generations.partitions)
+        await limit_idling(connection)  # from here on it asks all the time
         LEADS.set(1)
         POSITION.set(at.position)
         ready()

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from events.topics import USAGE
@@ -25,6 +26,8 @@ QUIET_S = 1.0
 #: Records that come within this time of the ones before are taken together, because every batch has a fixed cost in
 #: every process it passes. There is no such wait after a pause, nor while batches are full.
 GATHER_S = 0.02
+#: Longest wait for the last commit of offsets.
+COMMIT_SECONDS = 0.5
 
 
 class ConsumerLostError(BeginAnewError):
@@ -59,7 +62,19 @@ async def consuming(
         arrivals = Arrivals(consumer, fetcher, max_records)
         yield Fetching(cluster, cluster.topic(topic), consumer, fetcher, arrivals)
     finally:
+        if subscriber.consumer is not None:
+            await _commit_last(subscriber.consumer)
         await broker.stop()
+
+
+async def _commit_last(consumer: AIOKafkaConsumer) -> None:
+    """Commit offsets once more, for lag tools, in a limited time. The client would do so itself when it stops, but
+    without a limit: as long as no broker coordinates the group, it would never stop.
+    """
+    consumer._coordinator._enable_auto_commit = False
+    with suppress(KafkaError, TimeoutError):
+        async with asyncio.timeout(COMMIT_SECONDS):
+            await consumer.commit()
 
 
 def _subscriber(

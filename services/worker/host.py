@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
-from services.concurrency import first_of
+from services.concurrency import first_of, soon_after
 from services.failures import BeginAnewError, Passing
 from services.garbage import tune_garbage_collection
 from services.kafka import Cluster, Polled
@@ -125,7 +125,7 @@ async def host(
         tune_garbage_collection()
         log.info("worker_started", topic=fetching.topic, group=cluster.group(group))
         try:
-            await _loop(fetching, assignment, stop, ready)
+            await soon_after(stop, _loop(fetching, assignment, stop, ready))
         finally:
             log.info("worker_stopped", topic=fetching.topic, group=cluster.group(group))
 

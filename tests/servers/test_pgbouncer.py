@@ -23,7 +23,8 @@ from tests.system.story import Wire, expected_calls, left_by, play, settled
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600), needs_it]
 PARTITIONS = 4
 _WHO = """
-SELECT current_user::text AS who, current_setting('trueup.organization', true) AS organization, pg_backend_pid() AS pid
+SELECT current_user::text AS who, current_setting('trueup.organization', true) AS organization, pg_backend_pid() AS pid,
+    current_setting('idle_in_transaction_session_timeout') AS idle
 """
 
 
@@ -61,6 +62,7 @@ async def test_each_transaction_is_its_own_organizations_whoever_shares_its_sess
             seen.update((row["pid"], held_connection["pid"]))
             for backend in (row, held_connection):
                 assert (backend["who"], backend["organization"]) == ("trueup_api", organization)
+                assert backend["idle"] == "1min"
             assert again == organization
 
     async with open_postgres(postgres._url("trueup"), role=Role.API, most=10, pooler=bouncer.url) as pool:

@@ -84,13 +84,17 @@ class Stack:
 
     async def restart_kafka(self, *, crash: bool = False) -> None:
         """End Kafka (by SIGKILL if `crash`) and start it again: same address, same data. Raises: NotOurs."""
-        async with _away(self._kafka, "Kafka", crash):
+        async with self.without_kafka(crash=crash):
             pass
 
     async def restart_postgres(self, *, crash: bool = False) -> None:
         """End Postgres (by SIGKILL if `crash`) and start it again: same address, same data. Raises: NotOurs."""
         async with self.without_postgres(crash=crash):
             pass
+
+    def without_kafka(self, *, crash: bool = False) -> contextlib.AbstractAsyncContextManager[None]:
+        """End Kafka as `restart_kafka` does; it is away during the block, and started at its end."""
+        return _away(self._kafka, "Kafka", crash)
 
     def without_postgres(self, *, crash: bool = False) -> contextlib.AbstractAsyncContextManager[None]:
         """End Postgres as `restart_postgres` does; it is away during the block, and started at its end."""
