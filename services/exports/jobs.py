@@ -78,7 +78,7 @@ WHERE organization = $1 AND id = $2 AND {EXPORT_JOBS.is_open} RETURNING true
 """
 _END_JOB = """
 UPDATE store.export_jobs SET status = $3, rows = $4, message = $5, modified = $6, version = version + 1
-WHERE organization = $1 AND id = $2
+WHERE organization = $1 AND id = $2 AND status = 'RUNNING'
 """
 _OLD = f"""
 SELECT {EXPORT_JOBS.columns} FROM store.export_jobs
@@ -113,7 +113,9 @@ async def start_export(connection: Any, job: ExportJob, now: datetime) -> bool:
 async def end_export(
     connection: Any, job: ExportJob, status: Status, rows: int | None, message: str | None, now: datetime
 ) -> None:
-    """Mark the job as ended, with its status, and its number of rows or the reason for its failure."""
+    """Mark the job as ended, with its status, and its number of rows or the reason for its failure; unless another
+    process has, which took it up while this one was paused.
+    """
     await connection.execute(_END_JOB, job.organization, job.id, status, rows, message, now)
 
 

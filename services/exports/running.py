@@ -17,10 +17,11 @@ from services.exports.reading import end_of_log, newest_of
 from services.exports.watermark import Range, Watermark, checked_range
 from services.exports.writing import Format, open_sheet
 from services.failures import ExpectedFailure, Worded
-from services.postgres import Postgres
+from services.postgres import Connection, Postgres
 from services.postgres.locks import Lock
 
 STANDARD_OUTPUT = "-"
+_ALIVE = "SELECT 1"
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1, hashtext($2))"
 
 
@@ -69,13 +70,15 @@ async def run_export(postgres: Postgres, wanted: WantedExport) -> Exported:
         asked = checked_range(wanted.since, wanted.until, newest, log)
         return Exported(asked, await _write(postgres, wanted, asked, sys.stdout.buffer), None)
     folder = Folder(wanted.out, wanted.organization, wanted.kind)
-    async with _alone(postgres, folder, wanted.out):
+    async with _alone(postgres, folder, wanted.out) as lock:
         since = await asyncio.to_thread(folder.since, wanted.since)
         asked = checked_range(since, wanted.until, newest, log)
         if asked.is_empty:
             return Exported(asked, 0, None)
         with folder.file_of(asked, wanted.format) as (file, path):
             rows = await _write(postgres, wanted, asked, file)
+            # Without the lock, which a paused process may have lost, another one may have added these lines.
+            await lock.fetchval(_ALIVE)
     return Exported(asked, rows, path)
 
 
@@ -92,13 +95,13 @@ async def _write(postgres: Postgres, wanted: WantedExport, asked: Range, file: B
 
 
 @asynccontextmanager
-async def _alone(postgres: Postgres, folder: Folder, out: str) -> AsyncIterator[None]:
-    """Keep other exports from adding a file to the same folder during the block. The lock ends with its connection, so
-    a killed process leaves none.
+async def _alone(postgres: Postgres, folder: Folder, out: str) -> AsyncIterator[Connection]:
+    """Keep other exports from adding a file to the same folder during the block. The lock ends with its connection,
+    which is returned, so a killed process leaves none.
 
     Raises: BusyFolderError.
     """
     async with postgres.alone() as connection:
         if not await connection.fetchval(_TRY_LOCK, Lock.EXPORT_FOLDER, folder.address):
             raise BusyFolderError(out=out)
-        yield
+        yield connection

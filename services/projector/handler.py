@@ -94,6 +94,8 @@ class ProjectorHandler:
         self._followed.forget(partitions)
         if set(self.projection.partitions) <= set(partitions):
             self._target.forget()
+        # Kafka first: who cannot reach it must not take the lease from a worker that can.
+        await self._reader.end_offsets(EVENTS, partitions)
         await self._guarded(self.projection.load(partitions))
         starts = {partition: self.projection.partitions[partition].position.next_offset for partition in partitions}
         await check_ends(self._reader, [Known(EVENTS, partition, start, None) for partition, start in starts.items()])

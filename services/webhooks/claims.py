@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import structlog
 
-from services.postgres import Postgres
+from services.postgres import Connection, Postgres
 from services.webhooks.deliveries import give_up_behind, promote
 from services.webhooks.destinations import lock_queue
 from services.webhooks.pauses import OURS, REST_MAX, pause_after
@@ -61,6 +61,12 @@ UPDATE store.webhook_deliveries SET status = $5, last_status = $6, last_error = 
     ended_at = CASE WHEN $5 = 'PENDING' THEN NULL ELSE clock_timestamp() END
 WHERE organization = $1 AND webhook_id = $2 AND delivery_id = $3 AND claim = $4 AND status = 'PENDING'
 RETURNING delivery_id
+"""
+_HELD = """
+SELECT EXISTS (
+    SELECT FROM store.webhook_deliveries WHERE organization = $1 AND webhook_id = $2 AND delivery_id = $3 AND claim = $4
+        AND status = 'PENDING' AND next_attempt > clock_timestamp()
+)
 """
 _REST = """
 UPDATE store.webhook_destinations SET rests_until = greatest(rests_until, clock_timestamp() + $3)
@@ -134,6 +140,11 @@ def _after(claim: Claim, outcome: AttemptOutcome) -> tuple[str, timedelta | None
         return "PENDING", OURS
     pause = None if outcome.is_final else pause_after(claim.attempt, claim.id, outcome.retry_after)
     return ("DEAD" if pause is None else "PENDING"), pause
+
+
+async def is_held(connection: Connection, claim: Claim) -> bool:
+    """Whether the claim is still ours; otherwise another process may have sent its delivery and those behind it."""
+    return bool(await connection.fetchval(_HELD, *claim.key, claim.id, claim.token))
 
 
 class Claims:

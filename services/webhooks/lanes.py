@@ -24,7 +24,7 @@ from services.postgres import Postgres, Role
 from services.postgres.ringing import ring_when_told
 from services.sight.metrics import ATTEMPT, DELIVERED_AFTER, OPEN, SENDING
 from services.sight.pulse import PULSE
-from services.webhooks.claims import AttemptOutcome, Claim, Claims, Key
+from services.webhooks.claims import AttemptOutcome, Claim, Claims, Key, is_held
 from services.webhooks.destinations import CHANNEL
 from services.webhooks.kept_secrets import good_secrets
 from services.webhooks.pauses import OPEN_MOST, OURS
@@ -181,7 +181,8 @@ class Webhooks:
 
     async def _send(self, claim: Claim) -> AttemptOutcome:
         try:
-            secrets, body = await _waited_out(LEASE_MARGIN / 2, partial(self._opened, claim), delivery=claim.id)
+            opening = partial(self._opened, claim)
+            secrets, body, is_ours = await _waited_out(LEASE_MARGIN / 2, opening, delivery=claim.id)
         except CannotOpenError as error:
             log.error("webhook_secret_not_opened", error=str(error), webhook=claim.key[1])
             return self._not_signed(claim, "its secret cannot be opened: rotate it, or have the operator set the key")
@@ -194,6 +195,12 @@ class Webhooks:
             return AttemptOutcome(None, "our database could not be asked what to send", is_ours=True)
         if not secrets:
             return self._not_signed(claim, "it has no secret: rotate it")
+        # This process may have been paused since it claimed, and another one have sent this and what is behind it.
+        if not is_ours:
+            return AttemptOutcome(None, "its turn was over before it was sent", is_ours=True)
+        return await self._sent(claim, secrets, body)
+
+    async def _sent(self, claim: Claim, secrets: list[str], body: str) -> AttemptOutcome:
         try:
             headers = headers_of(claim.id, datetime.now(UTC), body, secrets)
             return await self._sender.attempt(claim.url, headers, body, claim.key[0])
@@ -201,12 +208,12 @@ class Webhooks:
             log.exception("webhook_attempt_broke", webhook=claim.key[1], delivery=claim.id)
             return AttemptOutcome(None, f"the attempt broke off here: {type(error).__name__}")
 
-    async def _opened(self, claim: Claim) -> tuple[list[str], str]:
-        """The secrets of the claim's destination, and its body."""
+    async def _opened(self, claim: Claim) -> tuple[list[str], str, bool]:
+        """The secrets of the claim's destination, its body, and whether the claim is still ours after all that."""
         async with self._postgres.connection() as connection:
             secrets = await good_secrets(connection, *claim.key, self._rules.sealer)
             [body] = await opened_documents(connection, claim.key[0], self._rules.keyring, [claim.body])
-        return secrets, body
+            return secrets, body, await is_held(connection, claim)
 
     def _not_signed(self, claim: Claim, why: str) -> AttemptOutcome:
         """Nothing can be signed here for the destination, so what else it is to be sent is left to others meanwhile."""

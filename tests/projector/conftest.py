@@ -17,6 +17,7 @@ PARTITIONS = 2
 #: Names under which tests write the log: what comes under any other is a stranger's.
 GENERATIONS = (
     *("apart-0", "apart-1", "apart-2"),
+    *("between-True", "between-False"),
     "first",
     "cuts",
     "late",

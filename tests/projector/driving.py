@@ -21,7 +21,8 @@ TABLES = {
     "facts": "partition, log_offset, organization, root_id, account_id, resource_id, type",
     "bills": "bill_id, number, total, status, version, bill::text",
     "bill_line_items": "bill_id, number, line_id, account_id, type, amount, quantity, line::text",
-    "due_accounts": "root_id",
+    "due_accounts": "root_id, reason",
+    "positions": "topic, partition, next_offset, epoch",
     "foreign_records": "partition, why",
 }
 
@@ -63,7 +64,7 @@ async def rows(installation: Installation, table: str, where: str = "true") -> l
 
 async def everything(installation: Installation) -> dict[str, list[Row]]:
     """All live rows."""
-    return {table: await rows(installation, table) for table in TABLES if table != "bills"}
+    return {table: await rows(installation, table) for table in TABLES if table not in ("bills", "positions")}
 
 
 async def empty(installation: Installation) -> None:

@@ -1,5 +1,6 @@
 """Usage, prices and prepayments through the real log into the tables, whatever the order of arrival."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -8,12 +9,13 @@ import pytest
 from events.sources import Origins
 from events.topics import EVENTS
 from projections.settlement import Settlement
-from services.kafka import LogReader, Polled
-from services.projection import settling
+from services.kafka import KafkaUnreachableError, LogReader, Polled
+from services.projection import settling, turns
 from services.projection.projection import Projection
 from services.projection.schemas import LiveTarget
 from services.projection.unwritten import PartitionState
 from services.projection.write import LeaseLostError
+from services.projector.handler import ProjectorHandler
 from services.readside.family_state import FamilyState
 from services.store.generations import GenerationsMovedError, load_generations
 from tests.projector.conftest import GENERATIONS, Installation
@@ -120,6 +122,59 @@ async def test_a_zombie_writes_nothing_and_its_successor_goes_on(installation: I
         await successor.write()
     totals = await rows(installation, "usage_totals", f"account_id = '{id_of('zombie z')}'")
     assert sum(row["total"] for row in totals) == 500
+
+
+async def test_who_cannot_reach_kafka_takes_no_lease(installation: Installation) -> None:
+    class Away(LogReader):
+        async def end_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+            raise KafkaUnreachableError(self.cluster, TimeoutError("it is away"))
+
+    await project(installation)
+    before = await rows(installation, "positions")
+    async with Away(installation.cluster) as away:
+        with pytest.raises(KafkaUnreachableError):
+            await ProjectorHandler(installation.postgres, away, ORIGINS).assigned([0, 1])
+    assert await rows(installation, "positions") == before
+    async with LogReader(installation.cluster) as reader:
+        await ProjectorHandler(installation.postgres, reader, ORIGINS).assigned([0, 1])
+    assert await rows(installation, "positions") != before
+
+
+@pytest.mark.parametrize("time_for_balances", [True, False])
+async def test_who_ends_between_balances_and_lines_leaves_both_to_a_successor(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, time_for_balances: bool
+) -> None:
+    """Also if there was time for the balances of a part of the families only."""
+    name = f"between-{time_for_balances}"
+    log = Log(name, 2, generation=name)
+    log.catalog()
+    customers = [f"c{number}" for number in range(6)]
+    for customer in customers:
+        log.account(customer, prepaid="100")
+    await log.append(installation.cluster)
+    await project(installation)
+    for customer in customers:
+        for ts in days(5):
+            log.usage(customer, "m", ts, tokens=100)
+    await log.append(installation.cluster)
+    if not time_for_balances:
+        monkeypatch.setattr(turns, "TOUCHED_SECONDS", 0.0)
+    async with LogReader(installation.cluster) as reader:
+        ended = Projection(LiveTarget(installation.postgres), reader, ORIGINS)
+        await ended.load([0, 1])
+        await _fold_all(ended, reader)
+        assert await ended.write(quiet=False) == (len(customers) if time_for_balances else 1)
+    due = {row["reason"] for row in await rows(installation, "due_accounts", f"organization = '{name}'")}
+    assert due == ({"lines"} if time_for_balances else {"lines", "usage"})
+    accrued = f"account_id IN (SELECT account_id FROM account_directory WHERE organization = '{name}')"
+    lines = await rows(installation, "accrued_lines", accrued)
+    await project(installation)
+    assert not await rows(installation, "due_accounts", f"organization = '{name}'")
+    assert await rows(installation, "accrued_lines", accrued) != lines
+    healed = await everything(installation)
+    await empty(installation)
+    await project(installation)
+    assert await everything(installation) == healed
 
 
 async def test_what_comes_under_a_name_that_was_given_meanwhile_is_taken_for_no_strangers(

@@ -10,7 +10,7 @@ import pytest
 from events.resources.webhooks import Webhook
 from services.failures import Passing
 from services.postgres import Role, open_postgres
-from services.webhooks import lanes
+from services.webhooks import claims, lanes
 from services.webhooks.claims import AttemptOutcome
 from services.webhooks.deliveries import New, add, page_of_deliveries
 from services.webhooks.destinations import put_destination
@@ -194,6 +194,34 @@ async def test_what_cannot_be_asked_for_long_enough_uses_up_no_attempt(
     async with Running(store, Scripted()):
         await until(is_told)
     assert not await rests(store, "gone")
+
+
+async def test_who_was_paused_for_longer_than_a_turn_sends_nothing_that_others_may_have_sent(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await queue(store, "late", 1)
+    sender, over = Scripted(late=AttemptOutcome(204, None)), ["taken", "expired"]
+    expired = "UPDATE store.webhook_deliveries SET next_attempt = now() - interval '1 s' WHERE webhook_id = 'late'"
+    taken = "UPDATE store.webhook_deliveries SET claim = 'of another' WHERE webhook_id = 'late'"
+
+    async def asked(*arguments: Any) -> list[str]:
+        if over:
+            assert sender.got == []
+            async with store.postgres.connection() as connection:
+                if over.pop() == "taken":
+                    await connection.execute(taken)
+                await connection.execute(expired)
+        return await good_secrets(*arguments)
+
+    async def is_over() -> bool:
+        return [status for status, *_ in await standing(store, "late")] == ["DELIVERED"]
+
+    monkeypatch.setattr(lanes, "good_secrets", asked)
+    monkeypatch.setattr(claims, "OURS", timedelta(seconds=0.1))
+    async with Running(store, sender):
+        await until(is_over)
+    assert not over and len(sender.got) == 1
+    assert [attempts for _, attempts, _ in await standing(store, "late")] == [1]
 
 
 async def test_a_process_without_the_key_of_secrets_is_told_at_its_start(store: Store) -> None:
