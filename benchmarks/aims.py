@@ -50,12 +50,14 @@ def most(measure: str, aim: str, limit: float, value: Value, digits: int = 0) ->
     return Row(measure, aim, value, limit, is_least=False, digits=digits)
 
 
-def fresh(what: str, p50: float, p99: float) -> tuple[Row, Row]:
-    """Milliseconds from published to visible."""
+def fresh(what: str, p50: float, p99: float) -> tuple[Row, Row, Row]:
+    """Milliseconds from published to visible, and how much of what follows the balances does so in time."""
     begins = f"usage -> balance visible, {what}"
+    behind = f"draws and lines within 2 s of their balances, {what}: %"
     return (
         most(f"{begins}: half, ms", f"<= {p50:,.0f}", p50, lambda measured: measured["p50_ms"]),
         most(f"{begins}: 99 %, ms", f"<= {p99:,.0f}", p99, lambda measured: measured["p99_ms"]),
+        Row(behind, ">= 99", lambda measured: measured["lines_in_time"], 99, digits=1),
     )
 
 

@@ -19,6 +19,7 @@ from benchmarks import heavy
 from benchmarks.accounts import Customer
 from benchmarks.commanding import Answered, create_commitments
 from benchmarks.running import ORGANIZATION, Say, connect, create_customers, on_empty_system
+from benchmarks.scraping import shown
 from benchmarks.showing import show
 from benchmarks.steady import BURST_SECONDS, Made, Watch, look, make, publish
 from benchmarks.waiting import cpu_seconds, resident_mb
@@ -27,6 +28,9 @@ from services.run.up import System
 
 #: The first seconds are not measured: processes compile, caches fill.
 WARM_SECONDS = 5.0
+#: What the projector shows of draws and lines, of those that were written within two seconds, and of families.
+LINES, LINES_IN_TIME = (("trueup_lines_behind_seconds_bucket", bound) for bound in ("+Inf", "2.0"))
+SETTLED = ("trueup_settled_families_total", None)
 #: Whose CPU and memory are looked at.
 PROCESSES = ("ingest", "projector")
 #: What was measured with rules is beside.
@@ -50,6 +54,10 @@ class Freshness:
     #: Milliseconds until commands were answered, if there were any.
     create_p50_ms: float | None = None
     create_p99_ms: float | None = None
+    #: How much of all draws and lines was written within two seconds of its balance, in percent.
+    lines_in_time: float | None = None
+    #: Families settled a second, for a balance or for the lines that follow it.
+    settled_per_second: int = 0
 
 
 @dataclass(slots=True)
@@ -66,9 +74,10 @@ class Steady:
     next: int = field(default=0)
 
     async def measure(self, rate: int, beside: str | None = None) -> Freshness:
-        """So many events a second in all; what is measured are the customers alone. Raises: NotFinishedError."""
+        """So many events a second of the customers, which alone are measured. Raises: NotFinishedError."""
         bursts, ended, moves = self._bursts(rate, beside), asyncio.Event(), self.watch.moves
         cpu = {name: -cpu_seconds(name) for name in PROCESSES}
+        shown_before = await shown(self.system.addresses.sight["projector"])
         looking = asyncio.create_task(look(self.connection, self.watch, ended))
         creating = asyncio.create_task(self._create())
         total = sum(len(made.records) for burst in bursts for made in burst) / len(bursts) / BURST_SECONDS
@@ -78,6 +87,8 @@ class Steady:
         await looking
         passed = time.monotonic() - started
         cores = {name: round((cpu_seconds(name) + before) / passed, 2) for name, before in cpu.items()}
+        shown_after = await shown(self.system.addresses.sight["projector"])
+        written, in_time, settled = (shown_after[key] - shown_before[key] for key in (LINES, LINES_IN_TIME, SETTLED))
         measured, warm = self.watch.since(started + WARM_SECONDS), started + WARM_SECONDS
         commands = sorted(command.seconds for command in answered if command.due >= warm)
         p50, p90, p99, most = (_part(measured, share) for share in (0.5, 0.9, 0.99, 1.0))
@@ -95,17 +106,17 @@ class Steady:
             {name: resident_mb(name) for name in PROCESSES},
             create_p50,
             create_p99,
+            round(100 * in_time / written, 1) if written else None,
+            round(settled / passed),
         )
 
     def _bursts(self, rate: int, beside: str | None) -> list[list[Made]]:
-        partitions, own = len(self.watch.ends), 0
-        if beside == "hot":
-            own = heavy.KINDS[beside].own(rate)
-        count, accounts = round((rate - own) * (self.seconds + WARM_SECONDS)), len(self.customers)
+        partitions = len(self.watch.ends)
+        count, accounts = round(rate * (self.seconds + WARM_SECONDS)), len(self.customers)
         # As it comes: of today.
         load = Load(ORGANIZATION, self.next + count, partitions, accounts, days=1, first=self.next)
         self.next += count
-        bursts = make(load, rate - own, self.customers)
+        bursts = make(load, rate, self.customers)
         if beside is not None:
             added = heavy.events(beside, rate, len(bursts), partitions)
             bursts = [[*burst, more] for burst, more in zip(bursts, added, strict=True)]

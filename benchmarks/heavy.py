@@ -1,6 +1,7 @@
 """Accounts that cost more than others, to be measured beside: do they slow anybody but themselves?
 
-Each has the plan and the prepayment that everybody has. `hot` has half of all usage; `commitments` has a thousand
+Each has the plan and the prepayment that everybody has. `hot` has half of all usage, as much as all others together,
+who have as much as without it; `commitments` has a thousand
 prepayments, and usage all the time; `segments` has usage of ten thousand segments in its day, of which a thousand have
 a price of their own, as many as an aggregation may have.
 """
@@ -28,8 +29,9 @@ _PLAN = "SELECT id FROM store.entities WHERE kind = 'plan' AND organization = $1
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`own` is how many of so many events a second are the account's; `create` what it has besides, by account;
-    `more` what the data of its event with this number have besides."""
+    """`own` is how many events a second the account has where all others have so many; `create` what it has besides, by
+    account; `more` what the data of its event with this number have besides.
+    """
 
     own: Callable[[int], int]
     create: Callable[[str], Iterator[Make]]
@@ -76,7 +78,7 @@ def _user(number: int) -> str:
 
 
 KINDS = {
-    "hot": Kind(lambda rate: rate // 2, _nothing),
+    "hot": Kind(lambda rate: rate, _nothing),
     "commitments": Kind(lambda rate: round(1 / BURST_SECONDS), _commitments),
     "segments": Kind(
         lambda rate: round(10 / BURST_SECONDS),
@@ -116,7 +118,9 @@ async def create_rules(system: System, count: int, others: int) -> None:
 
 
 def events(name: str, rate: int, bursts: int, partitions: int) -> list[Made]:
-    """What the account has in each of so many bursts, where all have so many events a second; none of it is watched."""
+    """What the account has in each of so many bursts, where all others have so many events a second; none of it is
+    watched.
+    """
     kind, key = KINDS[name], usage_key(ORGANIZATION, name)
     each = round(kind.own(rate) * BURST_SECONDS)
     partition = partition_of(ORGANIZATION, name, partitions)

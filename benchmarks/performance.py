@@ -82,8 +82,13 @@ def freshness(ran: Sequence[Ran]) -> str:
             writes = _median((run["writes_per_second"] for run in documents), 1)
             cores = ", ".join(_median((run["cores"][name] for run in documents), 2) for name in WORKERS)
             memory = ", ".join(_median(run["rss_mb"][name] for run in documents) for name in WORKERS)
-            rows.append((what, f"{first['rate']:,}", *took, writes, cores, memory))
-    columns = ("accounts", "events/s", "half, ms", "99 %, ms", "writes/s", "ingest, projector: of a core", "MB")
+            settled = _median(run["settled_per_second"] for run in documents)
+            in_time = _median((run["lines_in_time"] for run in documents), 1)
+            rows.append((what, f"{first['rate']:,}", *took, writes, settled, in_time, cores, memory))
+    columns = (
+        "accounts", "events/s", "half, ms", "99 %, ms", "writes/s", "families/s", "lines within 2 s, %",
+        "ingest, projector: of a core", "MB",
+    )  # fmt: skip
     return table(columns, rows)
 
 
@@ -160,7 +165,7 @@ def machine(ran: Sequence[Ran]) -> str:
     seconds = sum(sum(program_runs.seconds) for program_runs in ran)
     if not seconds:
         return "Nothing was measured yet."
-    return " ".join([*how_quiet(ran), f"All runs together took {seconds / 60:.0f} minutes."])
+    return " ".join([*(f"{line}." for line in how_quiet(ran)), f"All runs together took {seconds / 60:.0f} minutes."])
 
 
 BLOCKS: Mapping[str, Callable[[Sequence[Ran]], str]] = {

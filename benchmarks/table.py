@@ -147,7 +147,7 @@ def how_quiet(ran: Sequence[Ran]) -> list[str]:
         return []
     cores, least = os.cpu_count() or 1, min(loads)
     quiet = "quiet" if least <= QUIET_LOAD * cores else "NOT QUIET: others' work is in these numbers"
-    return [f"{cores} cores, load before a run {least} to {max(loads)} ({quiet})"]
+    return [f"{cores} cores, load before a run from {least} ({quiet}) to {max(loads)}, with what the run before left"]
 
 
 @click.command()

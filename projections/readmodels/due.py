@@ -16,10 +16,12 @@ Failed = Literal["failed", "too large"]
 REASONS_FAILED: tuple[Failed, ...] = get_args(Failed)
 FAILED, TOO_LARGE = REASONS_FAILED
 
+#: 1 for roots that come and go by the thousands under load, which the process that marked them remembers.
+_LEFT_OVER = "CASE reason WHEN 'usage' THEN 1 ELSE 0 END"
 TABLE = Table(
     "due_accounts",
     hashed_by="root_id",
-    ddl="""
+    ddl=f"""
 CREATE TABLE due_accounts (
     partition integer NOT NULL,
     organization text NOT NULL,
@@ -28,10 +30,10 @@ CREATE TABLE due_accounts (
     log_offset bigint NOT NULL DEFAULT 0,       -- how far in the log the rows hold: the longest wait is first
     PRIMARY KEY (root_id)
 );
--- Without those that are remembered: they come and go by the thousands, and nobody asks for them by partition while
+-- Without those whose balances are new: they come and go by the thousands, and nobody asks for them by partition while
 -- usage comes.
-CREATE INDEX due_accounts_in_turn ON due_accounts (partition, log_offset, root_id)
-WHERE reason NOT IN ('lines', 'outlooks', 'usage');
+CREATE INDEX due_accounts_in_turn ON due_accounts (partition, ({_LEFT_OVER}), log_offset, root_id)
+WHERE reason NOT IN ('lines', 'outlooks');
 """,
 )
 
@@ -98,10 +100,10 @@ ZONES = "SELECT DISTINCT timezone FROM account_directory WHERE partition = $1 AN
 
 #: $1 partitions, $2 limit: the roots to settle next that no process remembers. The longest wait is first in each
 #: partition, and partitions take turns: offsets of different ones say nothing of who waits longer.
-NEXT = """
+NEXT = f"""
 SELECT organization, root_id, partition FROM unnest($1::integer[]) AS own (number), LATERAL (
     SELECT organization, root_id, partition, row_number() OVER (ORDER BY log_offset, root_id) AS turn
-    FROM due_accounts WHERE partition = own.number AND reason NOT IN ('lines', 'outlooks', 'usage')
+    FROM due_accounts WHERE partition = own.number AND {_LEFT_OVER} = 0 AND {_IS_WHOLE}
     ORDER BY log_offset, root_id LIMIT $2
 ) AS waiting ORDER BY turn, partition LIMIT $2
 """

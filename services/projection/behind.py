@@ -62,10 +62,11 @@ class Behind:
         else:
             self._dear.pop(root_id, None)
 
-    def written(self, root_ids: Iterable[str]) -> None:
-        """Note that these wait no more."""
-        for root_id in root_ids:
-            self._since.pop(root_id, None)
+    def written(self, root_ids: Iterable[str]) -> list[float]:
+        """Note that these wait no more; returns how many seconds each of them that waited did."""
+        now = time.monotonic()
+        waited = [self._since.pop(root_id, None) for root_id in root_ids]
+        return [now - since for since, _ in filter(None, waited)]
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Forget partitions that another process writes now."""

@@ -20,6 +20,7 @@ from services.projection.unwritten import PartitionState
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState, Root
 from services.readside.loading import load_families
+from services.sight.metrics import LINES
 
 #: Longest wait of draws and lines while records keep coming; without new records they are written sooner.
 LINES_SECONDS = 1.5
@@ -191,20 +192,29 @@ class Turns:
         newly = [family for id, family in touched.items() if id not in self._left]
         for start in range(0, len(waiting), WITHOUT_PAUSE):
             families = await self._load(transaction.connection, waiting[start : start + WITHOUT_PAUSE])
-            if await self._settle_balances(transaction, families) > deadline:
+            if await self._settle_balances(transaction, families, deadline) < len(families):
                 return newly
         for start in range(0, len(newly), WITHOUT_PAUSE):
             families = newly[start : start + WITHOUT_PAUSE]
-            if await self._settle_balances(transaction, families) > deadline:
-                return newly[start + WITHOUT_PAUSE :]
+            settled = await self._settle_balances(transaction, families, deadline)
+            if settled < len(families):
+                return newly[start + settled :]
         return []
 
-    async def _settle_balances(self, transaction: _Transaction, families: Iterable[FamilyState]) -> float:
-        """Settle the balances of these, let others run, and return what time it is."""
+    async def _settle_balances(
+        self, transaction: _Transaction, families: Sequence[FamilyState], deadline: float
+    ) -> int:
+        """Settle the balances of these, at least of one, until the deadline; returns how many, once others could
+        run.
+        """
+        settled = 0
         for family in families:
             self._settle_one(transaction, family, Depth.BALANCES)
+            settled += 1
+            if time.monotonic() > deadline:
+                break
         await asyncio.sleep(0)
-        return time.monotonic()
+        return settled
 
     async def _settle_roots(self, transaction: _Transaction, roots: Sequence[Root], depth: Depth) -> int:
         """Settle as many of these roots as the time beside affected roots allows, at least one; returns their
@@ -248,7 +258,8 @@ class Turns:
         followed, failures = settled[Depth.LINES], {family.root_id: family.root for family in failed}
         wait_for_nothing = failures.keys() | {family.root_id for family in settled[Depth.WHOLE]}
         have_lines = wait_for_nothing | {family.root_id for family in followed}
-        self._lines.written(have_lines)
+        for seconds in self._lines.written(have_lines):
+            LINES.observe(seconds)
         self._marks.gone(have_lines)
         self._outlooks.written(wait_for_nothing)
         self._outlooks.note(family.root for family in followed if family.root_id not in wait_for_nothing)

@@ -101,6 +101,12 @@ SETTLE = Histogram(
     buckets=_SECONDS,
     registry=PROJECTOR,
 )
+LINES = Histogram(
+    "trueup_lines_behind_seconds",
+    "How long after its balance the draws and accrued lines of a family were written.",
+    buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60),
+    registry=PROJECTOR,
+)
 SETTLED = Counter("trueup_settled_families", "Families that were settled.", registry=PROJECTOR)
 UNSETTLED = Counter(
     "trueup_unsettled_families", "How often a family could not be settled: failed (a bug), or numbers too large.",
