@@ -3,15 +3,7 @@ hear, pure work off the loop, and the next piece of work begun while the last on
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Coroutine,
-    Iterable,
-    Sequence,
-)
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from math import inf
 from typing import Any, ParamSpec, TypeVar

@@ -25,6 +25,8 @@ FRESH = {
     "rss_mb": {"ingest": 200.0, "projector": 300.0},
     "create_p50_ms": None,
     "create_p99_ms": None,
+    "lines_in_time": 99.5,
+    "settled_per_second": 4_000,
 }
 PIPELINE = {"events_per_second": 40_000, "legs": {"leg": {"events_per_second": 50_000, "cpu_us_per_event": 12.3}}}
 STEPS = ("rows", "families", "terms", "settled", "at rest")

@@ -3,12 +3,12 @@
 from services.postgres.connection import (
     Connection,
     Fence,
-    OwnConnection,
     PostgresUnreachableError,
     TablesMovedError,
     connected,
 )
 from services.postgres.limits import limit_idling
+from services.postgres.own_connection import OwnConnection
 from services.postgres.pool import Postgres, open_postgres
 from services.postgres.reaching import reach
 from services.postgres.roles import Role, RoleNotGrantedError

@@ -134,15 +134,13 @@ class Connection:
             yield row
 
     @asynccontextmanager
-    async def transaction(
-        self, *, isolation: str | None = None, readonly: bool = False, patient: bool = False
-    ) -> AsyncIterator[None]:
+    async def transaction(self, *, isolation: str | None = None, patient: bool = False) -> AsyncIterator[None]:
         """A transaction, or a savepoint within one: committed at the end of the block, rolled back by an error.
 
         `patient`: it may stand idle for as long as it likes; nobody waits for what it locks.
         """
         with self._guarded():
-            transaction = self._raw.transaction(isolation=isolation, readonly=readonly)
+            transaction = self._raw.transaction(isolation=isolation)
             await transaction.start()
         try:
             if patient:
@@ -200,14 +198,15 @@ async def connected(url: str, role: Role | None = None) -> AsyncIterator[Connect
 
     Raises: PostgresUnreachableError, RoleNotGrantedError.
     """
-    raw = await _connect(url, role)
+    raw = await connect(url, role)
     try:
         yield Connection(raw, url)
     finally:
         raw.terminate()
 
 
-async def _connect(url: str, role: Role | None) -> Any:
+async def connect(url: str, role: Role | None) -> Any:
+    """asyncpg's connection, limited, in this role. Raises: PostgresUnreachableError, RoleNotGrantedError."""
     raw = None
     try:
         raw = await reach(url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS)
@@ -221,35 +220,3 @@ async def _connect(url: str, role: Role | None) -> Any:
         if isinstance(error, ExpectedFailure) or not isinstance(error, Exception):
             raise
         raise PostgresUnreachableError(url, error) from error
-
-
-class OwnConnection:
-    """One connection beside the pool, used by one caller at a time, kept between uses and replaced after any error.
-
-    For work that must not wait for the pool: it costs a session of the server, so there are few.
-    """
-
-    def __init__(self, url: str, role: Role | None = None) -> None:
-        self._url, self._role = url, role
-        self._busy = asyncio.Lock()
-        self._held: Any = None
-
-    @asynccontextmanager
-    async def use(self) -> AsyncIterator[Connection]:
-        """The connection, for the length of the block. Raises: PostgresUnreachableError, RoleNotGrantedError."""
-        async with self._busy:
-            raw, self._held = self._held, None
-            if raw is None or raw.is_closed():
-                raw = await _connect(self._url, self._role)
-            try:
-                yield Connection(raw, self._url)
-                self._held = raw
-            finally:
-                if self._held is None:
-                    raw.terminate()
-
-    def close(self) -> None:
-        """Close it; a running use fails."""
-        if self._held is not None:
-            self._held.terminate()
-            self._held = None

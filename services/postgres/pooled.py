@@ -54,11 +54,9 @@ class PooledConnection(Connection):
             return await super().fetchval(query, *arguments)
 
     @asynccontextmanager
-    async def transaction(
-        self, *, isolation: str | None = None, readonly: bool = False, patient: bool = False
-    ) -> AsyncIterator[None]:
+    async def transaction(self, *, isolation: str | None = None, patient: bool = False) -> AsyncIterator[None]:
         outermost = not self.is_in_transaction()
-        async with super().transaction(isolation=isolation, readonly=readonly):
+        async with super().transaction(isolation=isolation):
             if outermost:
                 await self._begin_as()
             if patient:

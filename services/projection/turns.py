@@ -9,12 +9,11 @@ with them.
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Self
+from typing import Any
 
 from projections.readmodels import due
 from services.projection.behind import Behind, Marks, mark_behind, mark_due
+from services.projection.settled_families import Depth, SettledFamilies
 from services.projection.settling import Catalogs, Settler
 from services.projection.unwritten import PartitionState
 from services.readside.family_cache import FamilyCache
@@ -37,40 +36,6 @@ ASIDE_LEAST_SECONDS = 0.02
 QUIET_SECONDS = 0.5
 #: The number of roots settled without a pause, because the consumer's heartbeats share this loop.
 WITHOUT_PAUSE = 64
-
-
-class Depth(Enum):
-    """How many rows of a settled family are written: only balances, or more."""
-
-    BALANCES = "balances"
-    #: Draws and accrued lines as well.
-    LINES = "lines"
-    #: Outlooks as well.
-    WHOLE = "whole"
-
-
-@dataclass(frozen=True, slots=True)
-class _Transaction:
-    """The families settled in a transaction, by depth, and those that failed."""
-
-    connection: Any
-    states: Mapping[int, PartitionState]
-    settled: Mapping[Depth, list[FamilyState]] = field(default_factory=lambda: {depth: [] for depth in Depth})
-    failed: list[FamilyState] = field(default_factory=list)
-
-    @classmethod
-    def over(cls, connection: Any, states: Iterable[PartitionState]) -> Self:
-        """A transaction in which nothing was settled yet."""
-        return cls(connection, {state.position.partition: state for state in states})
-
-    def note(self, family: FamilyState, depth: Depth, is_settled: bool) -> None:
-        """Note that a family was settled, or failed."""
-        (self.settled[depth] if is_settled else self.failed).append(family)
-
-    @property
-    def count(self) -> int:
-        """The number of settled families."""
-        return sum(map(len, self.settled.values()))
 
 
 class Turns:
@@ -134,7 +99,7 @@ class Turns:
         self._marks.gone(root.id for root in due_roots)  # their rows have another reason now
         waiting = [root for root in due_roots if root.id not in touched]
         touched = {root.id: touched[root.id] for root in due_roots if root.id in touched} | dict(touched)
-        transaction, depth = _Transaction.over(connection, states), Depth.WHOLE if is_quiet else Depth.BALANCES
+        transaction, depth = SettledFamilies.over(connection, states), Depth.WHOLE if is_quiet else Depth.BALANCES
         left = await self._settle_touched(transaction, touched)
         self._left.note(family.root for family in left)
         aside_from = time.monotonic()
@@ -164,7 +129,7 @@ class Turns:
         It is a transaction after that of the balances, so no balance waits for it.
         """
         started = time.monotonic()
-        transaction = _Transaction.over(connection, states)
+        transaction = SettledFamilies.over(connection, states)
         await self._settle_behind(transaction, all_of_them=False)
         await self._settler.flush(connection)
         await self._note_settled(transaction)
@@ -173,7 +138,7 @@ class Turns:
         self.settle_seconds += seconds
         return transaction.count
 
-    async def _settle_behind(self, transaction: _Transaction, *, all_of_them: bool) -> None:
+    async def _settle_behind(self, transaction: SettledFamilies, *, all_of_them: bool) -> None:
         """Write draws and lines, and then outlooks, of all roots that lag behind, or of those that have waited long
         enough.
         """
@@ -183,7 +148,9 @@ class Turns:
         late = self._outlooks.next(transaction.states, all_of_them=all_of_them)
         await self._settle_roots(transaction, [root for root in late if root.id not in done_already], Depth.WHOLE)
 
-    async def _settle_touched(self, transaction: _Transaction, touched: Mapping[str, FamilyState]) -> list[FamilyState]:
+    async def _settle_touched(
+        self, transaction: SettledFamilies, touched: Mapping[str, FamilyState]
+    ) -> list[FamilyState]:
         """Settle the balances of families that were left over, and then of affected ones; returns those that are left
         over now for the first time.
         """
@@ -202,7 +169,7 @@ class Turns:
         return []
 
     async def _settle_balances(
-        self, transaction: _Transaction, families: Sequence[FamilyState], deadline: float
+        self, transaction: SettledFamilies, families: Sequence[FamilyState], deadline: float
     ) -> int:
         """Settle the balances of these, at least of one, until the deadline; returns how many, once others could
         run.
@@ -216,7 +183,7 @@ class Turns:
         await asyncio.sleep(0)
         return settled
 
-    async def _settle_roots(self, transaction: _Transaction, roots: Sequence[Root], depth: Depth) -> int:
+    async def _settle_roots(self, transaction: SettledFamilies, roots: Sequence[Root], depth: Depth) -> int:
         """Settle as many of these roots as the time beside affected roots allows, at least one; returns their
         number.
         """
@@ -229,7 +196,7 @@ class Turns:
                     return done
         return done
 
-    def _settle_one(self, transaction: _Transaction, family: FamilyState, depth: Depth) -> None:
+    def _settle_one(self, transaction: SettledFamilies, family: FamilyState, depth: Depth) -> None:
         state = transaction.states[family.partition]
         is_settled = self._settler.settle(family, state)
         if is_settled and depth is not Depth.BALANCES:
@@ -243,7 +210,7 @@ class Turns:
         before, self._settled_at = self._settled_at, time.monotonic()
         return max(ASIDE_LEAST_SECONDS, ASIDE_SHARE * min(self._settled_at - before, 2 * LINES_SECONDS))
 
-    async def _note_settled(self, transaction: _Transaction) -> None:
+    async def _note_settled(self, transaction: SettledFamilies) -> None:
         """Write to `due_accounts` which rows of the settled families are still to follow, and remember it."""
         connection, states, settled = transaction.connection, transaction.states.values(), transaction.settled
         await mark_behind(connection, states, self._marks.newly(settled[Depth.BALANCES]), due.BEHIND)

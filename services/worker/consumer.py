@@ -9,10 +9,11 @@ from typing import Any, Literal, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from events.topics import USAGE
-from services.concurrency import first_of
+from services.concurrency import all_or_none, first_of
 from services.failures import BeginAnewError, Passing
 from services.kafka import FETCH_BYTES, LOOK_MS, Cluster, Polled, RawFetcher, kafka_errors, new_broker, read_raw
 
@@ -26,8 +27,8 @@ QUIET_S = 1.0
 #: Records that come within this time of the ones before are taken together, because every batch has a fixed cost in
 #: every process it passes. There is no such wait after a pause, nor while batches are full.
 GATHER_S = 0.02
-#: Longest wait for the last commit of offsets.
-COMMIT_SECONDS = 0.5
+#: How often offsets are committed, and the longest wait for it.
+COMMIT_INTERVAL_S, COMMIT_SECONDS = 30.0, 0.5
 
 
 class ConsumerLostError(BeginAnewError):
@@ -60,18 +61,26 @@ async def consuming(
         # Assigned partitions were paused, so nothing has been fetched.
         fetcher = await read_raw(consumer)
         arrivals = Arrivals(consumer, fetcher, max_records)
-        yield Fetching(cluster, cluster.topic(topic), consumer, fetcher, arrivals)
+        async with all_or_none([_commit_now_and_then(consumer)]):
+            yield Fetching(cluster, cluster.topic(topic), consumer, fetcher, arrivals)
     finally:
-        if subscriber.consumer is not None:
-            await _commit_last(subscriber.consumer)
         await broker.stop()
 
 
-async def _commit_last(consumer: AIOKafkaConsumer) -> None:
-    """Commit offsets once more, for lag tools, in a limited time. The client would do so itself when it stops, but
-    without a limit: as long as no broker coordinates the group, it would never stop.
+async def _commit_now_and_then(consumer: AIOKafkaConsumer) -> None:
+    """Commit offsets every COMMIT_INTERVAL_S and at the end, for lag tools only: the handler's offsets count.
+
+    The client could do so itself, but would not end then while no broker coordinates the group.
     """
-    consumer._coordinator._enable_auto_commit = False
+    try:
+        while True:
+            await asyncio.sleep(COMMIT_INTERVAL_S)
+            await _commit(consumer)
+    finally:
+        await _commit(consumer)
+
+
+async def _commit(consumer: AIOKafkaConsumer) -> None:
     with suppress(KafkaError, TimeoutError):
         async with asyncio.timeout(COMMIT_SECONDS):
             await consumer.commit()
@@ -98,7 +107,7 @@ def _subscriber(
         heartbeat_interval_ms=session_ms // 3,
         rebalance_timeout_ms=60_000,
         max_poll_interval_ms=300_000,
-        auto_commit_interval_ms=30_000,  # for lag tools only: the handler's offsets count
+        ack_policy=AckPolicy.MANUAL,
     )
 
 

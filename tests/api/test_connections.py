@@ -15,7 +15,7 @@ from services.api.standing import Standing
 from services.api.statuses import status_of
 from services.concurrency import NoTurnError
 from services.kafka import Cluster
-from services.postgres import Role
+from services.postgres import Role, own_connection
 from services.postgres import connection as connecting
 from services.readside.watching import open_watcher
 from services.store.execute import lock_organization
@@ -184,7 +184,7 @@ async def test_so_many_connections_does_a_process_hold_beside_its_pools(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those that stay, once there was a job of each kind, and never more than those and the ones for a moment."""
-    held, most, connect = list[Any](), 0, connecting._connect
+    held, most, connect = list[Any](), 0, connecting.connect
     url = f"{store.endpoints.database_url}{'&' if '?' in store.endpoints.database_url else '?'}application_name=counted"
 
     async def counted(to: str, role: Role | None) -> Any:
@@ -195,7 +195,8 @@ async def test_so_many_connections_does_a_process_hold_beside_its_pools(
             most = max(most, sum(not one.is_closed() for one in held))
         return raw
 
-    monkeypatch.setattr(connecting, "_connect", counted)
+    for module in (connecting, own_connection):
+        monkeypatch.setattr(module, "connect", counted)
     app = create_app(url, store.endpoints.kafka, token_secret=TOKEN_SECRET, revoked_seconds=0.05)
     async with served(app) as base, http_client(base) as client, asyncio.timeout(60):
         await healthy(client)

@@ -5,7 +5,6 @@ forbid.
 import asyncio
 import re
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -123,7 +122,6 @@ async def test_what_has_drawn_is_deleted_by_force_only(store: Store, http: httpx
 async def test_what_is_spent_counts_though_its_row_does_not_tell_yet(
     store: Store, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As of a family that is touched by usage, and whose turn to settle has not come."""
     account = await store.account()
     commitment = await store.commitment(account, code="prepaid")
     await project(store, account, commitment, 2**40)
@@ -131,14 +129,14 @@ async def test_what_is_spent_counts_though_its_row_does_not_tell_yet(
         schema = await connection.fetchval("SELECT name FROM store.live_schema")
         await connection.execute(f"UPDATE {schema}.commitment_balances SET spent = 0 WHERE organization = $1",
                                  store.organization)  # fmt: skip
-    spent = Decimal(5)
+    spent = 5
 
     async def settle(*_: Any) -> Any:
         return {commitment: {"spent": spent}}
 
     monkeypatch.setattr("services.api.derived.settle_now", settle)
     assert (await http.delete(f"/commitments/{commitment}")).status_code == 409
-    spent = Decimal(0)
+    spent = 0
     assert (await http.delete(f"/commitments/{commitment}")).status_code == 200
 
 

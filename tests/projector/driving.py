@@ -73,3 +73,11 @@ async def empty(installation: Installation) -> None:
         await use_schema(connection, await live_schema(connection))
         names = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
         await connection.execute("TRUNCATE " + ", ".join(row["tablename"] for row in names))
+
+
+async def fold_all(projection: Projection, reader: LogReader) -> None:
+    """Fold whatever is in the log, without writing."""
+    ends = await reader.end_offsets(EVENTS, projection.partitions)
+    for partition, state in list(projection.partitions.items()):
+        async for records in reader.read(EVENTS, partition, state.position.next_offset, ends[partition]):
+            await projection.fold({partition: Polled(records, records[-1].offset + 1)})

@@ -5,69 +5,19 @@ import os
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
-from events.topics import USAGE
-from services.kafka import BatchWriter, KafkaUnreachableError, LogReader, Record, writing
 from services.postgres import open_postgres
 from services.readside.watching import EndingError
-from services.run.settings import load_settings
-from services.run.stack import Stack
-from services.run.stack.part import EmbeddedPart
-from services.run.up import System
 from tests.api_client import CONFIG, Api
-from tests.forked import ForkedChild
+from tests.system.disturbed import END_SECONDS, SERVICES, Disturbed
 from tests.system.measured import counted_calls, sent_calls, submit_all
-from tests.system.pausing import standing_still
-from tests.system.running import running_system
-from tests.system.story import ERASABLE, START, Left, Wire, expected_calls, left_by, play, set_up, settled
+from tests.system.story import START, Wire, expected_calls, left_by, set_up, settled
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
-
-PARTITIONS = 4
-SESSION_MS = 6_000
-#: What a process may take to end that is asked to.
-END_SECONDS = 5.0
-SERVICES = ("relay", "ingest", "projector", "api")
-
-
-class Disturbed:
-    """A system of its own on a stack of its own, and what the undisturbed load left in it."""
-
-    def __init__(self, stack: Stack, system: System) -> None:
-        self.stack, self.system = stack, system
-        self.undisturbed: Left = {}
-
-    async def played(self, organization: str, between: Callable[[int], Awaitable[None]]) -> Left:
-        wire = Wire(lambda: self.system.addresses.api_url, organization)
-        await play(wire, self.system.endpoints.kafka, PARTITIONS, between, **ERASABLE)
-        await settled(self.system.endpoints)
-        return await left_by(self.system.endpoints.database_url, wire)
-
-    async def revive(self, name: str) -> None:
-        """kill -9, a moment of absence, start again."""
-        await self.system.supervisor.kill(name)
-        await asyncio.sleep(0.3)
-        await self.system.start((name,))
-
-
-async def nothing(_: int) -> None:
-    """The undisturbed run."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def disturbed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Disturbed]:
-    home = tmp_path_factory.mktemp("survival")
-    settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=SESSION_MS, api_port=0)
-    async with running_system(settings) as (stack, system):
-        found = Disturbed(stack, system)
-        found.undisturbed = await found.played("undisturbed", nothing)
-        yield found
 
 
 async def test_the_undisturbed_run_counts_every_event_once(disturbed: Disturbed) -> None:
@@ -143,47 +93,6 @@ async def test_servers_that_crash_in_mid_load_change_nothing(disturbed: Disturbe
             await disturbed.stack.restart_postgres(crash=True)
 
     assert await disturbed.played("crashed", restart) == disturbed.undisturbed
-
-
-async def test_whoever_stands_still_for_longer_than_its_session_in_mid_load_changes_nothing(
-    disturbed: Disturbed,
-) -> None:
-    """As a machine that is paused, or swaps: the group has given its partitions away by then, and it goes on later."""
-    children = disturbed.system.supervisor._children
-    services = {name: child.pid for name, child in children.items() if isinstance(child, ForkedChild)}
-    parts = [part._child for part in disturbed.stack.processes if isinstance(part, EmbeddedPart)]
-    servers = [child._process.pid for child in parts if child is not None]
-    paused = {1: [services["ingest"], services["api"]], 3: [services["projector"], services["relay"]], 5: servers}
-
-    async def pause(part: int) -> None:
-        if part in paused:
-            with standing_still(paused[part]):
-                await asyncio.sleep(1.3 * SESSION_MS / 1_000)
-
-    assert await disturbed.played("paused", pause) == disturbed.undisturbed
-
-
-async def test_services_end_in_time_while_kafka_is_away(disturbed: Disturbed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also a consumer whose group nobody coordinates; and what a producer could not send is not sent afterwards."""
-    cluster, supervisor = disturbed.system.endpoints.kafka, disturbed.system.supervisor
-    monkeypatch.setattr(writing, "REQUEST_TIMEOUT_S", 2.0)
-    async with LogReader(cluster) as reader, BatchWriter(cluster) as writer:
-        await writer.start()
-        producer = writer._producer
-        before = await reader.end_offsets(USAGE, [0])
-        async with disturbed.stack.without_kafka(crash=True):
-            with pytest.raises(KafkaUnreachableError):
-                await writer.append(USAGE, 0, [Record(None, b"nobody's")])
-            await writer.reset()
-            assert producer is not None and producer._sender.sender_task.done()
-            await asyncio.sleep(SESSION_MS / 1_000)
-            for name in SERVICES:
-                begun = time.monotonic()
-                assert await supervisor.stop(name) == 0, name
-                assert time.monotonic() - begun < END_SECONDS, name
-        await disturbed.system.start(SERVICES)
-        await asyncio.sleep(2)
-        assert await reader.end_offsets(USAGE, [0]) == before
 
 
 async def test_usage_over_http_counts_once_whatever_is_killed_between_publish_and_answer(disturbed: Disturbed) -> None:

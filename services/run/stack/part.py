@@ -1,7 +1,8 @@
 """A part of the stack, which is Kafka or Postgres, either given by its address or run as a child process."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -108,3 +109,17 @@ class EmbeddedPart(ABC):
         assert self._child is not None, "ask once it has been started"
         status = await self._child.wait()
         return f"{self.name} ended by itself with status {status}{log_tail(self._child.command.log)}"
+
+
+@asynccontextmanager
+async def away(part: StackPart | None, name: str, crash: bool) -> AsyncIterator[None]:
+    """The part is ended, by SIGKILL if `crash`, for the length of the block. Raises: NotOurs."""
+    if part is None:
+        raise StackError("the stack has not been started")
+    if isinstance(part, GivenPart):
+        raise NotOurs(name)
+    await (part.kill() if crash else part.stop())
+    try:
+        yield
+    finally:
+        await part.start()

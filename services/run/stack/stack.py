@@ -12,10 +12,10 @@ from services.kafka import Cluster
 from services.run.cluster import cluster_at
 from services.run.settings import Settings
 from services.run.stack.docker import docker_kafka, docker_postgres
-from services.run.stack.faults import NoAnswer, NotOurs, StackError
+from services.run.stack.faults import NoAnswer, StackError
 from services.run.stack.kafka import EmbeddedKafka
 from services.run.stack.locks import FileLock, hold_home
-from services.run.stack.part import EmbeddedPart, Endpoints, GivenPart, StackPart
+from services.run.stack.part import EmbeddedPart, Endpoints, GivenPart, StackPart, away
 from services.run.stack.postgres import EmbeddedPostgres
 from services.run.stack.probe import kafka_answers, postgres_answers
 from services.run.stack.supervise import Supervised
@@ -94,11 +94,11 @@ class Stack:
 
     def without_kafka(self, *, crash: bool = False) -> contextlib.AbstractAsyncContextManager[None]:
         """End Kafka as `restart_kafka` does; it is away during the block, and started at its end."""
-        return _away(self._kafka, "Kafka", crash)
+        return away(self._kafka, "Kafka", crash)
 
     def without_postgres(self, *, crash: bool = False) -> contextlib.AbstractAsyncContextManager[None]:
         """End Postgres as `restart_postgres` does; it is away during the block, and started at its end."""
-        return _away(self._postgres, "Postgres", crash)
+        return away(self._postgres, "Postgres", crash)
 
     def _needs_home(self) -> bool:
         given = self.settings.kafka_bootstrap and self.settings.database_url
@@ -234,19 +234,6 @@ async def _both(*starts: Coroutine[None, None, str]) -> tuple[str, str]:
         passes = all(isinstance(fault, NoAnswer) for fault in faults)
         raise (NoAnswer if passes else StackError)("\n".join(map(str, faults)))
     return tasks[0].result(), tasks[1].result()
-
-
-@contextlib.asynccontextmanager
-async def _away(part: StackPart | None, name: str, crash: bool) -> AsyncIterator[None]:
-    if part is None:
-        raise StackError("the stack has not been started")
-    if isinstance(part, GivenPart):
-        raise NotOurs(name)
-    await (part.kill() if crash else part.stop())
-    try:
-        yield
-    finally:
-        await part.start()
 
 
 def _addresses(home: Path) -> Path:
