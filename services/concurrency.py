@@ -150,7 +150,7 @@ async def soon_after(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> No
             _log.warning("does_not_finish", seconds=FINISH_SECONDS)
     finally:
         await cancel_all([working])
-    if not working.cancelled():
+    if not (working.cancelled() and stop.is_set()):
         working.result()
 
 

@@ -29,6 +29,7 @@ from services.postgres import Postgres
 from services.readside.agreement_rows import read_balances, read_with_balance
 from services.readside.family_now import settle_now
 from services.readside.live import LastLive
+from services.readside.moved import read_moved
 from services.store.billed import bills_with
 from services.store.view import entity_of, get, roots_of
 
@@ -146,11 +147,8 @@ async def has_drawn(postgres: Postgres, organization: str, entity: Entity[Any]) 
         return False
     derived = await derived_fields(postgres, organization, [entity])
     spent = derived.get(entity.id, {}).get("amountSpent", Decimal(0))
-    if not spent:
+    if not spent and (mark := await read_moved(postgres, organization, entity.id)) is not None and mark.waits:
         # The row of a family whose turn to settle has not come yet says less than what is spent.
-        async with postgres.connection() as connection:
-            roots = await roots_of(connection, organization, [entity.id])
-        for root_id in set(roots.values()):
-            row = (await settle_now(postgres, organization, root_id)).get(entity.id)
-            spent = spent if row is None else row["spent"]
+        row = (await settle_now(postgres, organization, mark.root_id)).get(entity.id)
+        spent = spent if row is None else row["spent"]
     return is_used(entity.id, billed=Billed(), spent=spent)

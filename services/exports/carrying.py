@@ -86,7 +86,8 @@ class ExportRunner:
         end = await self._end_of_log_with(job)
         postgres = self._postgres.of(job.organization)
         async with postgres.transaction() as connection:
-            if not await start_export(connection, job, datetime.now(UTC)):
+            started = await start_export(connection, job, datetime.now(UTC))
+            if started is None:
                 return  # another process has ended it after we had read it, and before the lock was ours
         status: Status = "SUCCEEDED"
         rows = message = None
@@ -109,7 +110,7 @@ class ExportRunner:
             status, message = "FAILED", "an error inside Trueup; its log says more"
             log.exception("export_failed", organization=job.organization, job=job.id)
         async with postgres.transaction() as connection:
-            await end_export(connection, job, status, rows, message, datetime.now(UTC))
+            await end_export(connection, job, started, status, rows, message, datetime.now(UTC))
 
     async def _end_of_log_with(self, job: ExportJob) -> Watermark:
         """The end of the log, once it holds all facts of the job. Raises: LogBehindError."""

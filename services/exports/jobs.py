@@ -74,11 +74,11 @@ VALUES ($1, $2, $3::json, $4, $5, $6, $6, $7) RETURNING {EXPORT_JOBS.columns}
 """
 _START = f"""
 UPDATE store.export_jobs SET status = 'RUNNING', started = $3, modified = $3, version = version + 1
-WHERE organization = $1 AND id = $2 AND {EXPORT_JOBS.is_open} RETURNING true
+WHERE organization = $1 AND id = $2 AND {EXPORT_JOBS.is_open} RETURNING version
 """
 _END_JOB = """
 UPDATE store.export_jobs SET status = $3, rows = $4, message = $5, modified = $6, version = version + 1
-WHERE organization = $1 AND id = $2 AND status = 'RUNNING'
+WHERE organization = $1 AND id = $2 AND status = 'RUNNING' AND version = $7
 """
 _OLD = f"""
 SELECT {EXPORT_JOBS.columns} FROM store.export_jobs
@@ -105,18 +105,21 @@ async def create_export(
     return ExportJob.of(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), *marks, now, actor))
 
 
-async def start_export(connection: Any, job: ExportJob, now: datetime) -> bool:
-    """Mark the job as running. Returns False if it has ended since it was read: then there is nothing to do."""
-    return bool(await connection.fetchval(_START, job.organization, job.id, now))
+async def start_export(connection: Any, job: ExportJob, now: datetime) -> int | None:
+    """Mark the job as running; returns its version. None if it has ended since it was read: then there is nothing to
+    do.
+    """
+    started: int | None = await connection.fetchval(_START, job.organization, job.id, now)
+    return started
 
 
 async def end_export(
-    connection: Any, job: ExportJob, status: Status, rows: int | None, message: str | None, now: datetime
+    connection: Any, job: ExportJob, started: int, status: Status, rows: int | None, message: str | None, now: datetime
 ) -> None:
-    """Mark the job as ended, with its status, and its number of rows or the reason for its failure; unless another
-    process has, which took it up while this one was paused.
+    """Mark the job as ended, with its status, and its number of rows or the reason for its failure. `started` is its
+    version since `start_export`: another one says that another process has taken it up, while this one was paused.
     """
-    await connection.execute(_END_JOB, job.organization, job.id, status, rows, message, now)
+    await connection.execute(_END_JOB, job.organization, job.id, status, rows, message, now, started)
 
 
 async def old_exports(connection: Any, before: datetime, limit: int) -> list[ExportJob]:

@@ -80,11 +80,13 @@ class BatchWriter:
         if producer is not None:
             # A producer whose broker is away would wait for its unsent batches. Its errors at the end are ignored,
             # because it is discarded.
+            stopping = asyncio.create_task(producer.stop())
+            stopping.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             try:
-                async with asyncio.timeout(STOP_SECONDS):
-                    await producer.stop()
-            except Exception:
-                await _drop(producer)
+                await asyncio.wait([stopping], timeout=STOP_SECONDS)
+            finally:
+                if not stopping.done():
+                    await _drop(producer)
 
     async def _started(self) -> AIOKafkaProducer:
         # Appends to several partitions come side by side, and all but one would leave a producer that nobody stops.
@@ -127,9 +129,8 @@ class BatchWriter:
 
 async def _drop(producer: AIOKafkaProducer) -> None:
     """End a producer with all that it has not sent: left alone it would go on to try for ever, and might append long
-    after its owner has read what is there.
+    after its owner has read what is there. What is on its way may still arrive.
     """
-    producer._closed = True
     if producer._sender.sender_task is not None:
         producer._sender.sender_task.cancel()
     await producer.client.close()
@@ -171,7 +172,7 @@ class SharedWriter:
 
     While brokers are away its batches wait, and are sent once they are back, each once. A caller that has waited long
     enough is told that nothing was confirmed. After any other failure, later callers get a new producer; callers still
-    using the old one learn the fate of their own batches.
+    using the old one have STOP_SECONDS to learn the fate of their own batches, and then are told the same.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -213,7 +214,7 @@ class SharedWriter:
             return self._writer
 
     def _leave(self, writer: BatchWriter | None) -> None:
-        """Release a producer in the background, because stopping takes as long as its pending batches."""
+        """Release a producer in the background, because its pending batches have a moment to be sent."""
         if writer is not None and self._writer is writer:
             self._writer = None
             leaving = asyncio.create_task(writer.reset())

@@ -7,13 +7,19 @@ They are set by statements, since a pooler may refuse them as parameters of the 
 from typing import Any
 
 #: A transaction in which nothing was asked for so long is ended. Nothing of ours computes that long between two
-#: statements, but what is patient: an audit's snapshots, which lock nothing that others wait for.
+#: statements, except what is patient: audits and replays in schemas of their own, which lock nothing that others wait
+#: for.
 IDLE_IN_TRANSACTION_SECONDS = 60
 #: The same for a session outside of any transaction that holds a lock and asks all the time.
 IDLE_SESSION_SECONDS = 120
-#: A machine that does not answer at all is given up after two minutes; by itself, the server would notice after two
-#: hours.
-_KEEPALIVES = {"tcp_keepalives_idle": "60s", "tcp_keepalives_interval": "10s", "tcp_keepalives_count": "6"}
+#: A machine that does not answer at all is given up after two minutes, whether anything was sent to it or not; by
+#: itself, the server would notice after two hours.
+_KEEPALIVES = {
+    "tcp_keepalives_idle": "60s",
+    "tcp_keepalives_interval": "10s",
+    "tcp_keepalives_count": "6",
+    "tcp_user_timeout": "120s",
+}
 _IDLE_IN_TRANSACTION = "idle_in_transaction_session_timeout"
 PATIENT = f"SET LOCAL {_IDLE_IN_TRANSACTION} = 0"
 

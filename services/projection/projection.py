@@ -19,6 +19,7 @@ from services.projection.fold import apply_facts, changed_aggregations, note_usa
 from services.projection.schemas import Target
 from services.projection.settling import merge_cells
 from services.projection.taking import BrokenLogError, take
+from services.projection.turns import Turns
 from services.projection.unwritten import PartitionState, new_partition
 from services.projection.write import Writer
 from services.readside.family_cache import FamilyCache
@@ -106,14 +107,9 @@ class Projection:
         return self._writer.turns.has_more_due
 
     @property
-    def aside_seconds(self) -> float:
-        """Seconds of the last write spent on roots that its records did not affect."""
-        return self._writer.turns.aside_seconds
-
-    @property
-    def settle_seconds(self) -> float:
-        """Seconds of the last write spent on settling families and their rows."""
-        return self._writer.turns.settle_seconds
+    def turns(self) -> Turns:
+        """Whose turn it was to settle in the last write, and how long that took."""
+        return self._writer.turns
 
     @property
     def is_behind(self) -> bool:

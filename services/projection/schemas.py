@@ -58,7 +58,8 @@ class FixedTarget:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Any]:
-        async with self._postgres.transaction() as connection:
+        # A whole partition may be merged and sorted between two statements.
+        async with self._postgres.transaction(patient=True) as connection:
             await use_schema(connection, self.schema)
             yield connection
 

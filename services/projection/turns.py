@@ -52,6 +52,8 @@ class Turns:
         self.aside_seconds = 0.0
         #: Time for due roots, and then for draws and lines.
         self._aside = ASIDE_LEAST_SECONDS
+        #: Seconds of the last transaction for roots that an earlier one had left over.
+        self.left_over_seconds = 0.0
         #: Seconds of the last transaction for settling all families, with their rows.
         self.settle_seconds = 0.0
         #: Whether the last transaction left due roots for the next one.
@@ -94,10 +96,10 @@ class Turns:
         Roots that were left over come first, then affected ones, in which due ones are first, then all other due ones.
         Their later rows are written here only in quiet times; while records keep coming, `follow` writes them.
         """
-        started = time.monotonic()
+        started, self.left_over_seconds = time.monotonic(), 0.0
         due_roots = await self._next_due(connection, states, due_limit)
         self._marks.gone(root.id for root in due_roots)  # their rows have another reason now
-        waiting = [root for root in due_roots if root.id not in touched]
+        waiting = [root for root in due_roots if root.id not in touched and root.id not in self._left]
         touched = {root.id: touched[root.id] for root in due_roots if root.id in touched} | dict(touched)
         transaction, depth = SettledFamilies.over(connection, states), Depth.WHOLE if is_quiet else Depth.BALANCES
         left = await self._settle_touched(transaction, touched)
@@ -105,7 +107,6 @@ class Turns:
         aside_from = time.monotonic()
         self._aside = QUIET_SECONDS if is_quiet else self._aside_seconds()
         done = await self._settle_roots(transaction, waiting, depth)
-        has_more_due = len(due_roots) >= due_limit or done < len(waiting)
         self._lines.note(family.root for family in transaction.settled[Depth.BALANCES])
         if is_quiet:
             await self._settle_behind(transaction, all_of_them=True)
@@ -114,7 +115,7 @@ class Turns:
         await self._note_settled(transaction)
         await mark_due(connection, states, left, "usage")
         self._marks.gone(family.root_id for family in left)
-        self.has_more_due = has_more_due or bool(self._left)
+        self.has_more_due = bool(self._left) or len(due_roots) >= due_limit or done < len(waiting)
         self.settle_seconds = time.monotonic() - started
         return transaction.count
 
@@ -151,15 +152,16 @@ class Turns:
     async def _settle_touched(
         self, transaction: SettledFamilies, touched: Mapping[str, FamilyState]
     ) -> list[FamilyState]:
-        """Settle the balances of families that were left over, and then of affected ones; returns those that are left
-        over now for the first time.
-        """
-        deadline = time.monotonic() + TOUCHED_SECONDS
+        """Settle balances of families that were left over, then of affected ones; returns who is left over only now."""
+        started = time.monotonic()
+        deadline = started + TOUCHED_SECONDS
         waiting = self._left.next(transaction.states, all_of_them=True)
         newly = [family for id, family in touched.items() if id not in self._left]
         for start in range(0, len(waiting), WITHOUT_PAUSE):
             families = await self._load(transaction.connection, waiting[start : start + WITHOUT_PAUSE])
-            if await self._settle_balances(transaction, families, deadline) < len(families):
+            settled = await self._settle_balances(transaction, families, deadline)
+            self.left_over_seconds = time.monotonic() - started
+            if settled < len(families):
                 return newly
         for start in range(0, len(newly), WITHOUT_PAUSE):
             families = newly[start : start + WITHOUT_PAUSE]
@@ -225,6 +227,7 @@ class Turns:
         followed, failures = settled[Depth.LINES], {family.root_id: family.root for family in failed}
         wait_for_nothing = failures.keys() | {family.root_id for family in settled[Depth.WHOLE]}
         have_lines = wait_for_nothing | {family.root_id for family in followed}
+        self._lines.written(failures)
         for seconds in self._lines.written(have_lines):
             LINES.observe(seconds)
         self._marks.gone(have_lines)

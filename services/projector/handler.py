@@ -135,12 +135,14 @@ class ProjectorHandler:
         # In quiet times all partitions are written, also those for which following the catalog now brings something to
         # write.
         settled = await self._guarded(self.projection.write(quiet=quiet, only=None if quiet else chosen))
-        aside = self.projection.aside_seconds
-        self._pace.wrote(started, aside)
+        turns = self.projection.turns
+        self._pace.wrote(started, turns.aside_seconds)
         seconds = time.monotonic() - started
-        self._rounds.wrote({partition: work[partition] for partition in chosen}, seconds - aside)
+        # Those who were left over are of any partition, and tell nothing of what these ones cost.
+        own_seconds = seconds - turns.aside_seconds - turns.left_over_seconds
+        self._rounds.wrote({partition: work[partition] for partition in chosen}, own_seconds)
         written = sum(records.get(partition, 0) for partition in chosen)
-        show_write(written, settled, seconds, self.projection.settle_seconds)
+        show_write(written, settled, seconds, turns.settle_seconds)
         self._followed.written(chosen, written, settled)
 
     async def _guarded(self, step: Awaitable[T]) -> T:

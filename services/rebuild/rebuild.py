@@ -224,7 +224,7 @@ class _Rebuild:
                 if (BILL_LINES, partition) in intact:
                     continue
                 start = await last_lines(self._reader, partition)
-                async with self._connection.transaction():
+                async with self._connection.transaction(patient=True):
                     bills = (partition, start, agreed.position, agreed.generations.commands)
                     count, mark = await write_lines(self._connection, writer, *bills)
                     if mark is not None:

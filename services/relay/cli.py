@@ -87,7 +87,7 @@ async def _lead(
         at = await cursor.read_cursor(connection)
         relay = Relay(connection, reader, writer, notes, generations, tails, at)
         _log.info("relay_leads", position=at.position, partitions=generations.partitions)
-        await limit_idling(connection)  # from here on it asks all the time
+        await limit_idling(connection)  # from here on it asks every few seconds
         LEADS.set(1)
         POSITION.set(at.position)
         ready()

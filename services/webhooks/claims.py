@@ -65,7 +65,7 @@ RETURNING delivery_id
 _HELD = """
 SELECT EXISTS (
     SELECT FROM store.webhook_deliveries WHERE organization = $1 AND webhook_id = $2 AND delivery_id = $3 AND claim = $4
-        AND status = 'PENDING' AND next_attempt > clock_timestamp()
+        AND status = 'PENDING' AND next_attempt > clock_timestamp() + $5::interval
 )
 """
 _REST = """
@@ -142,9 +142,11 @@ def _after(claim: Claim, outcome: AttemptOutcome) -> tuple[str, timedelta | None
     return ("DEAD" if pause is None else "PENDING"), pause
 
 
-async def is_held(connection: Connection, claim: Claim) -> bool:
-    """Whether the claim is still ours; otherwise another process may have sent its delivery and those behind it."""
-    return bool(await connection.fetchval(_HELD, *claim.key, claim.id, claim.token))
+async def is_held(connection: Connection, claim: Claim, attempt: timedelta) -> bool:
+    """Whether the claim stays ours for the length of an attempt; otherwise another process may send its delivery, and
+    those behind it, before the attempt has ended.
+    """
+    return bool(await connection.fetchval(_HELD, *claim.key, claim.id, claim.token, attempt))
 
 
 class Claims:

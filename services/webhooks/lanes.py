@@ -182,7 +182,7 @@ class Webhooks:
     async def _send(self, claim: Claim) -> AttemptOutcome:
         try:
             opening = partial(self._opened, claim)
-            secrets, body, is_ours = await _waited_out(LEASE_MARGIN / 2, opening, delivery=claim.id)
+            secrets, body, in_time = await _waited_out(LEASE_MARGIN / 2, opening, delivery=claim.id)
         except CannotOpenError as error:
             log.error("webhook_secret_not_opened", error=str(error), webhook=claim.key[1])
             return self._not_signed(claim, "its secret cannot be opened: rotate it, or have the operator set the key")
@@ -196,7 +196,7 @@ class Webhooks:
         if not secrets:
             return self._not_signed(claim, "it has no secret: rotate it")
         # This process may have been paused since it claimed, and another one have sent this and what is behind it.
-        if not is_ours:
+        if not in_time:
             return AttemptOutcome(None, "its turn was over before it was sent", is_ours=True)
         return await self._sent(claim, secrets, body)
 
@@ -209,11 +209,11 @@ class Webhooks:
             return AttemptOutcome(None, f"the attempt broke off here: {type(error).__name__}")
 
     async def _opened(self, claim: Claim) -> tuple[list[str], str, bool]:
-        """The secrets of the claim's destination, its body, and whether the claim is still ours after all that."""
+        """The secrets of the claim's destination, its body, and whether there is time for an attempt after all that."""
         async with self._postgres.connection() as connection:
             secrets = await good_secrets(connection, *claim.key, self._rules.sealer)
             [body] = await opened_documents(connection, claim.key[0], self._rules.keyring, [claim.body])
-            return secrets, body, await is_held(connection, claim)
+            return secrets, body, await is_held(connection, claim, timedelta(seconds=self._rules.reach.seconds))
 
     def _not_signed(self, claim: Claim, why: str) -> AttemptOutcome:
         """Nothing can be signed here for the destination, so what else it is to be sent is left to others meanwhile."""

@@ -45,7 +45,7 @@ class Listener(Protocol):
 async def consuming(
     cluster: Cluster, topic: str, group: str, listener: Listener, session_ms: int, max_records: int
 ) -> AsyncIterator["Fetching"]:
-    """The consumer for the length of a block. Raises: KafkaUnreachableError."""
+    """The consumer for the length of a block, once it has an assignment. Raises: KafkaUnreachableError."""
     # Its logger is silenced without loss: there is no handler whose exceptions it could report.
     broker = new_broker(
         cluster, allow_auto_create_topics=False, apply_types=False, logger=None, metadata_max_age_ms=METADATA_MS

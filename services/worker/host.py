@@ -7,12 +7,13 @@ Offsets belong to the handler: it says where each assigned partition starts, and
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
-from services.concurrency import first_of, soon_after
+from services.concurrency import first_of, soon_after, unless_set
 from services.failures import BeginAnewError, Passing
 from services.garbage import tune_garbage_collection
 from services.kafka import Cluster, Polled
@@ -121,7 +122,12 @@ async def host(
     Raises: BeginAnewError; errors of the handler, other than ResyncError and temporary failures.
     """
     assignment = _Assignment(handler, woken or asyncio.Event())
-    async with consuming(cluster, topic, group, assignment, session_ms, max_records) as fetching:
+    async with AsyncExitStack() as stack:
+        made = consuming(cluster, topic, group, assignment, session_ms, max_records)
+        # Without a broker that coordinates the group there is no end of it.
+        fetching = await unless_set(stop, stack.enter_async_context(made))
+        if fetching is None:
+            return
         tune_garbage_collection()
         log.info("worker_started", topic=fetching.topic, group=cluster.group(group))
         try:

@@ -119,27 +119,6 @@ async def test_what_has_drawn_is_deleted_by_force_only(store: Store, http: httpx
     assert (await http.delete(f"/commitments/{commitment}?force=true")).status_code == 200
 
 
-async def test_what_is_spent_counts_though_its_row_does_not_tell_yet(
-    store: Store, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    account = await store.account()
-    commitment = await store.commitment(account, code="prepaid")
-    await project(store, account, commitment, 2**40)
-    async with store.postgres.transaction() as connection:
-        schema = await connection.fetchval("SELECT name FROM store.live_schema")
-        await connection.execute(f"UPDATE {schema}.commitment_balances SET spent = 0 WHERE organization = $1",
-                                 store.organization)  # fmt: skip
-    spent = 5
-
-    async def settle(*_: Any) -> Any:
-        return {commitment: {"spent": spent}}
-
-    monkeypatch.setattr("services.api.derived.settle_now", settle)
-    assert (await http.delete(f"/commitments/{commitment}")).status_code == 409
-    spent = 0
-    assert (await http.delete(f"/commitments/{commitment}")).status_code == 200
-
-
 def bill_with(commitments: list[str], account: str) -> BillIssued:
     """A bill of a fee for each of the commitments."""
     line = {

@@ -13,7 +13,7 @@ import pytest_asyncio
 from services.exports import carrying
 from services.exports.carrying import ExportRunner, LogBehindError
 from services.exports.columns import JOURNAL
-from services.exports.jobs import EXPORT_JOBS, ExportJob, create_export, start_export
+from services.exports.jobs import EXPORT_JOBS, ExportJob, create_export, end_export, start_export
 from services.exports.places import ExportFiles, path_of
 from services.exports.watermark import Range, Watermark
 from services.postgres import Postgres, Role, open_postgres
@@ -95,6 +95,22 @@ async def test_who_has_read_a_job_that_another_has_ended_since_leaves_it(exports
     file.unlink()
     await second._carry_out(read)
     assert await exports.get(read) == done and not file.exists()
+
+
+async def test_who_was_paused_since_another_took_its_job_up_ends_nothing(exports: Exports) -> None:
+    job = await exports.journal()
+    async with exports.postgres.transaction() as connection:
+        paused = await start_export(connection, job, datetime.now(UTC))
+        successor = await start_export(connection, job, datetime.now(UTC))
+        assert paused is not None and successor is not None
+        await end_export(connection, job, paused, "FAILED", None, "it was paused", datetime.now(UTC))
+        assert (await exports.get(job)).status == "PENDING", "nothing of this transaction is seen yet"
+    assert (await exports.get(job)).status == "RUNNING"
+    async with exports.postgres.transaction() as connection:
+        await end_export(connection, job, successor, "SUCCEEDED", 7, None, datetime.now(UTC))
+        await end_export(connection, job, paused, "FAILED", None, "it was paused", datetime.now(UTC))
+    ended = await exports.get(job)
+    assert (ended.status, ended.rows, ended.message) == ("SUCCEEDED", 7, None)
 
 
 async def test_who_waits_for_the_log_gives_his_place_back(exports: Exports, monkeypatch: pytest.MonkeyPatch) -> None:

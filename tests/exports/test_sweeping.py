@@ -37,9 +37,9 @@ class KeptJobs:
         async with self.postgres.transaction() as connection:
             request = {"sourceType": "USAGE"}
             made = await create_export(connection, self.store.organization, str(uuid4()), request, None, ended, None)
-            await start_export(connection, made, ended)
-            if status != "RUNNING":
-                await end_export(connection, made, status, 1, None, ended)
+            started = await start_export(connection, made, ended)
+            if status != "RUNNING" and started is not None:
+                await end_export(connection, made, started, status, 1, None, ended)
         for name in (path_of(made), f"{path_of(made)}.0a.part"):
             (self.place / name).parent.mkdir(parents=True, exist_ok=True)
             (self.place / name).write_text("day\n")

@@ -18,7 +18,7 @@ from tests.projector.clock import Clock
 class Folding:
     """A projection that only counts: a record a poll, draws and lines that follow once it is quiet."""
 
-    aside_seconds = settle_seconds = 0.0
+    turns = SimpleNamespace(aside_seconds=0.0, left_over_seconds=0.0, settle_seconds=0.0)
     catalog = SimpleNamespace(stopped=None)
 
     def __init__(self, clock: Clock) -> None:
