@@ -155,7 +155,7 @@ async def _decided(
         pending = await load_pending(postgres, waiter, life) if life.pending else None
         if pending is None:
             return False, None
-        fact = decide(pending)
+        fact = await compute(organization, decide, pending)
         if fact is None or await _appended(postgres, pending.loaded, fact, now, correlation, actor):
             return True, fact
         await waiter.until_commands_projected()
