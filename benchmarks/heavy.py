@@ -1,9 +1,8 @@
 """Accounts that cost more than others, to be measured beside: do they slow anybody but themselves?
 
 Each has the plan and the prepayment that everybody has. `hot` has half of all usage, as much as all others together,
-who have as much as without it; `commitments` has a thousand
-prepayments, and usage all the time; `segments` has usage of ten thousand segments in its day, of which a thousand have
-a price of their own, as many as an aggregation may have.
+who have as much as without it; `commitments` has a thousand prepayments, and usage all the time; `segments` has usage
+of ten thousand segments in its day, of which a thousand have a price of their own, as many as an aggregation may have.
 """
 
 from collections.abc import Callable, Iterator, Sequence

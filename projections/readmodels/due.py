@@ -16,6 +16,8 @@ Failed = Literal["failed", "too large"]
 REASONS_FAILED: tuple[Failed, ...] = get_args(Failed)
 FAILED, TOO_LARGE = REASONS_FAILED
 
+#: Roots whose balances are not new.
+_IS_WHOLE = "reason NOT IN ('lines', 'outlooks')"
 #: 1 for roots that come and go by the thousands under load, which the process that marked them remembers.
 _LEFT_OVER = "CASE reason WHEN 'usage' THEN 1 ELSE 0 END"
 TABLE = Table(
@@ -33,7 +35,7 @@ CREATE TABLE due_accounts (
 -- Without those whose balances are new: they come and go by the thousands, and nobody asks for them by partition while
 -- usage comes.
 CREATE INDEX due_accounts_in_turn ON due_accounts (partition, ({_LEFT_OVER}), log_offset, root_id)
-WHERE reason NOT IN ('lines', 'outlooks');
+WHERE {_IS_WHOLE};
 """,
 )
 
@@ -41,7 +43,6 @@ WHERE reason NOT IN ('lines', 'outlooks');
 _WRITTEN = f"coalesce((SELECT next_offset FROM positions WHERE topic = '{EVENTS}' AND positions.partition = $1), 0)"
 #: Roots whose balances are new.
 _FOLLOWS = "reason IN ('lines', 'outlooks')"
-_IS_WHOLE = "reason NOT IN ('lines', 'outlooks')"
 #: Roots that the process which marked them remembers.
 _REMEMBERED = "reason IN ('lines', 'outlooks', 'usage')"
 #: With a new reason, the longer wait counts; a root that only lacked outlooks has not waited.

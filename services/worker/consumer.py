@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
@@ -17,6 +18,7 @@ from services.concurrency import all_or_none, first_of
 from services.failures import BeginAnewError, Passing
 from services.kafka import FETCH_BYTES, LOOK_MS, Cluster, Polled, RawFetcher, kafka_errors, new_broker, read_raw
 
+log = structlog.get_logger(__name__)
 #: The delay until partitions added to the topic are noticed.
 METADATA_MS = 10_000
 #: How long the broker holds a fetch while records come, in milliseconds; the consumer is made with it.
@@ -81,9 +83,11 @@ async def _commit_now_and_then(consumer: AIOKafkaConsumer) -> None:
 
 
 async def _commit(consumer: AIOKafkaConsumer) -> None:
-    with suppress(KafkaError, TimeoutError):
+    try:
         async with asyncio.timeout(COMMIT_SECONDS):
             await consumer.commit()
+    except (KafkaError, TimeoutError) as error:
+        log.debug("offsets_not_committed", error=str(error) or type(error).__name__)
 
 
 def _subscriber(

@@ -1,8 +1,6 @@
 """What one organization asks or waits for holds up no other, nor /health, and costs no connection."""
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from services.run.up import System
 from tests.billing.conftest import Shop, opened_shop
 from tests.billing.plain_http import Answer, ask, refused, typical
 from tests.forked import ForkedChild
+from tests.system.pausing import standing_still
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -33,11 +32,8 @@ def relay_stopped(system: System) -> Iterator[None]:
     """The system's relay stands still, as if its host were."""
     relay = system.supervisor._children["relay"]
     assert isinstance(relay, ForkedChild)
-    os.kill(relay.pid, signal.SIGSTOP)
-    try:
+    with standing_still([relay.pid]):
         yield
-    finally:
-        os.kill(relay.pid, signal.SIGCONT)
 
 
 class Other:

@@ -1,9 +1,6 @@
 """The ports of real processes on real Kafka and Postgres: what they show, and what they say while a server is away."""
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -15,6 +12,7 @@ from services.run.up import SERVICES
 from services.sight.metrics import shown_by
 from tests.sight.asking import asked, until_not_ready, until_ready
 from tests.sight.conftest import PARTITIONS, Seen
+from tests.system.pausing import standing_still
 from tests.system.story import Wire, publish, set_up, settled, usage_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -26,19 +24,12 @@ STRANGER = (
 STRANGER += b'"organization":"made-up","data":{"meter":"api","measure":{"calls":1}}}'
 
 
-@contextlib.contextmanager
-def standing_still(word: str) -> Iterator[None]:
-    """The process of ours with this word in its command line does nothing for the length of the block."""
+def of_ours(word: str) -> list[int]:
+    """The ids of our processes with this word in their command lines."""
     found = [one for one in psutil.Process().children(recursive=True) if word in one.cmdline()]
     found = [one for one in found if not any("watch.py" in part for part in one.cmdline()[:5])]
     assert found
-    for one in found:
-        one.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for one in found:
-            one.send_signal(signal.SIGCONT)
+    return [one.pid for one in found]
 
 
 async def test_each_process_has_a_port_of_its_own_and_is_ready_and_lives(seen: Seen) -> None:
@@ -137,7 +128,7 @@ async def test_while_the_broker_stands_still_those_who_need_it_live_are_not_read
     seen: Seen,
 ) -> None:
     await until_ready(seen.urls.values())
-    with standing_still("kafka.Kafka"):
+    with standing_still(of_ours("kafka.Kafka")):
         for process in ("ingest", "projector", "relay"):
             why = await until_not_ready(seen.urls[process], "Kafka at")
             assert seen.system.endpoints.kafka.bootstrap in why

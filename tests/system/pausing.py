@@ -12,10 +12,15 @@ def standing_still(pids: Iterable[int]) -> Iterator[None]:
     """These processes, and all that run because of them, do nothing for the length of the block."""
     heads = [psutil.Process(pid) for pid in pids]
     paused = [process for head in heads for process in (head, *head.children(recursive=True))]
-    for process in paused:
-        process.send_signal(signal.SIGSTOP)
+    _signal(paused, signal.SIGSTOP)
     try:
         yield
     finally:
-        for process in paused:
-            process.send_signal(signal.SIGCONT)
+        _signal(paused, signal.SIGCONT)
+
+
+def _signal(processes: Iterable[psutil.Process], number: int) -> None:
+    for process in processes:
+        # A session of Postgres may have ended since it was found.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
