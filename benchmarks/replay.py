@@ -20,12 +20,13 @@ from benchmarks.running import ORGANIZATION, Say, connect, create_customers, on_
 from benchmarks.showing import show
 from benchmarks.workload import Load
 from events.topics import EVENTS
+from services.apart.processes import cores, run_apart
+from services.apart.work import Servers
 from services.audit.audit import audit
 from services.audit.checkpoint import Seal
 from services.failures import ExpectedFailure
 from services.kafka import LogReader
 from services.postgres import open_postgres
-from services.projection.apart import cores, run_apart
 from services.projection.filling import Filling, PartitionToFold
 from services.projection.schemas import drop_schema
 from services.readside.live import create_read_models
@@ -123,10 +124,10 @@ async def fold(system: System, measured: Measured) -> None:
             await create_read_models(connection, SCHEMA)
         async with LogReader(endpoints.kafka) as reader:
             ends = await reader.end_offsets(EVENTS, range(system.settings.partitions))
-        filling = Filling(endpoints.database_url, None, endpoints.kafka, SCHEMA, origins)
+        filling, servers = Filling(SCHEMA, origins), Servers(endpoints.database_url, None, endpoints.kafka)
         with measured.timed():
             parts = [PartitionToFold(partition, end) for partition, end in ends.items()]
-            await run_apart(filling, parts, measured.processes, lambda _: None)
+            await run_apart(filling, servers, parts, measured.processes, lambda _: None)
         async with postgres.connection() as connection:
             await drop_schema(connection, SCHEMA)
 

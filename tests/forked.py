@@ -31,6 +31,8 @@ SHORT = (
     *("archive", "audit", "bill", "doctor", "explain", "export", "foreign", "import", "migrate", "rebuild-store"),
     *("replay", "restore", "status"),
 )
+#: What stays, besides the services of `trueup up`.
+STAYS = ("assist",)
 #: Processes that are forked from the clean one.
 PROCESSES = multiprocessing.get_context("forkserver")
 _modules = [COMMANDS[name][0].partition(":")[0] for name in (*SHORT, *SERVICES)]
@@ -61,7 +63,7 @@ async def trueup(*arguments: str, environment: Mapping[str, str], timeout_s: flo
 
 async def started(*arguments: str, environment: Mapping[str, str], log: Path, err: Path | None = None) -> "ForkedChild":
     """Start a command or service with this as its whole environment; who calls ends it."""
-    assert arguments[0] in (*SHORT, *SERVICES)
+    assert arguments[0] in (*SHORT, *STAYS, *SERVICES)
     command = Command(arguments[0], (sys.executable, "-m", "services.run.cli", *arguments), environment, log)
     return await asyncio.to_thread(ForkedChild, command, err)
 

@@ -45,6 +45,7 @@ LONGEST = (
         *("tests/personal/", "tests/refusals/test_killed.py", "tests/webhooks/"),
     ),
     ("tests/audit/",),
+    ("tests/apart/",),
     ("tests/system/test_started_alone.py",),
     ("tests/continuity/test_postgres_lost.py",),
     ("tests/billing/test_large_bills.py",),

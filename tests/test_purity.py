@@ -48,6 +48,7 @@ ACTING = {
         "statement_answers",
     ),
     "api/edges": all_but(),
+    "apart": all_but(),
     "archive": all_but("defects"),
     "audit": all_but(),
     "automation": all_but(),

@@ -14,7 +14,7 @@ WORKERS = ("ingest", "relay", "projector", "billing", "audit", "notary", "archiv
 #: What lies below the workers.
 SHARED = {
     *("readside", "projection", "store", "kafka", "postgres", "continuity", "commands", "refusals", "worker"),
-    *("access", "run.stack", "sight", "proof", "personal", "jobs"),
+    *("access", "run.stack", "sight", "proof", "personal", "jobs", "apart"),
 }
 #: Who stands in front of the workers, or plays them: nothing below imports these.
 FRONTS = ("api", "console", "demo", "simulate", "rebuild", "run.cli", "run.up")

@@ -17,20 +17,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from projections.readmodels import due
+from services.apart.sharing import fold_apart
+from services.apart.work import Progress
 from services.audit.beginning import begin_at_checkpoint
 from services.audit.checkpoint import Checkpoint, Seal, keep
 from services.audit.conservation import sum_of_residues
 from services.audit.foreign import foreign_records
 from services.audit.hashes import StaleRoots, digest_of, first_difference
-from services.audit.partition_audit import PartitionAudit, PartitionProved, Schemas, Stretch
+from services.audit.partition_audit import PARTITION_AUDIT, PartitionAudit, PartitionProved, Schemas, Stretch
 from services.audit.proving import AuditPlan, checkpoint_of, earlier_checkpoints, other_history, plan_of
 from services.audit.report import Report
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster
 from services.postgres import Postgres
-from services.projection.apart import Progress, processes_for, run_apart
-from services.projection.schemas import drop_schema, lock_schemas, scratch_schema, unlock_schemas
+from services.projection.schemas import drop_when_unused, fresh_schema, lock_schemas, unlock_schemas
 from services.readside.live import read_live, use_schema
 from services.readside.loading import read_positions
 from services.signatures import NoSecretError
@@ -61,18 +62,20 @@ async def audit(
     seal: Seal | None = None,
     from_checkpoint: bool = False,
     processes: int = 1,
+    shared: bool = False,
     begin: Progress = lambda records: None,
     progress: Progress = lambda _: None,
 ) -> Report:
-    """Audit the live read models in at most `processes` processes; 1 is this one alone. `begin` is called with the
-    number of records to fold, `progress` with the number of records that were folded since its last call.
+    """Audit the live read models in at most `processes` processes; 1 is this one alone. A `shared` audit is assisted by
+    other machines. `begin` is called with the number of records to fold, `progress` with the number of records that
+    were folded since its last call.
 
     `from_checkpoint`: begin at the newest checkpoint, if it is valid. With a `seal`, an audit that passes is kept as a
     checkpoint.
 
     Raises: OutdatedReadModelsError if the read models are of another version than this program; NoSecretError for
-    `from_checkpoint` without a `seal`; AlreadyRunningError, BreakError, StillDueError, FoldFailedError,
-    ProcessDiedError; KafkaUnreachableError, PostgresUnreachableError.
+    `from_checkpoint` without a `seal`; AlreadyRunningError, BreakError, StillDueError; as `fold_apart`;
+    KafkaUnreachableError, PostgresUnreachableError.
     """
     if from_checkpoint and seal is None:
         raise NoSecretError
@@ -88,16 +91,16 @@ async def audit(
             live = await _current_schema(snapshot)
             if still := await snapshot.fetchval(due.COUNT_WHOLE, list(partitions)):
                 raise StillDueError(still)
-            schemas = Schemas(live, await scratch_schema(postgres))
+            schemas = Schemas(live, await fresh_schema(postgres))
             try:
-                run = _Run(postgres, cluster, generations, schemas, snapshot, seal, processes)
+                run = _Run(postgres, cluster, generations, schemas, snapshot, seal, processes, shared)
                 report, checkpoint = await run.audit(from_checkpoint, begin, progress)
                 if seal is None or checkpoint is None:
                     return report
                 await keep(guard, cluster, seal, checkpoint, schemas.scratch)
                 return replace(report, kept=checkpoint.number)
             finally:
-                await drop_schema(guard, schemas.scratch)
+                await drop_when_unused(guard, schemas.scratch)
 
 
 async def _current_schema(connection: Any) -> str:
@@ -139,6 +142,7 @@ class _Run:
     snapshot: Any
     seal: Seal | None
     processes: int
+    shared: bool
 
     async def audit(
         self, from_checkpoint: bool, begin: Progress, progress: Progress
@@ -185,10 +189,18 @@ class _Run:
         self, stretches: Sequence[Stretch], behind: frozenset[str], progress: Progress
     ) -> list[PartitionProved]:
         """The result of each partition; they are folded in as many processes as their records are worth."""
-        shared = await self.snapshot.fetchval(_SHARE)
-        postgres, origins = self.postgres, self.generations.origins
-        work = PartitionAudit(postgres.url, postgres.role, self.cluster, origins, self.schemas, behind, shared)
-        return await run_apart(work, stretches, processes_for(stretches, self.processes), progress)
+        snapshot = await self.snapshot.fetchval(_SHARE)
+        work = PartitionAudit(self.generations.origins, self.schemas, behind, snapshot)
+        return await fold_apart(
+            work,
+            PARTITION_AUDIT,
+            stretches,
+            self.postgres,
+            self.cluster,
+            processes=self.processes,
+            shared=self.shared,
+            progress=progress,
+        )
 
     async def _plan(self, from_checkpoint: bool) -> AuditPlan:
         """The stretches to fold: from a valid checkpoint if that is wanted, else from the beginning."""

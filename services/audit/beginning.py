@@ -7,13 +7,13 @@ import asyncpg
 
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
+from services.apart.program import program_version
 from services.audit.checkpoint import (
     Checkpoint,
     OtherVersionError,
     Seal,
     copy_state,
     newest_token,
-    program_version,
     published_tokens,
 )
 from services.audit.hashes import digest_of

@@ -6,16 +6,12 @@ docs/how-to-audit.md says what it proves, and what an attacker would have to do 
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache
-from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from events.facts.usage import RecordMark
 from events.topics import CHECKPOINTS
-from projections.readmodels import registry
 from projections.readmodels.registry import ALL
 from services.audit.hashes import TABLE_SECONDS
 from services.failures import Worded
@@ -23,9 +19,6 @@ from services.kafka import BatchWriter, Cluster, LogReader, Record
 from services.signatures import ForgedError, OtherKeyError, Signer
 
 _AUDIENCE = "trueup-checkpoint"
-_ROOT = Path(__file__).parents[2]
-#: The folders with the code that rows and issued bills follow from, and the code that proves them.
-_ROOMS = ("events", "projections", "services/projection", "services/readside", "services/audit")
 
 
 class OtherVersionError(Worded):
@@ -113,21 +106,6 @@ class Seal:
             except (OtherKeyError, ForgedError, OtherVersionError):
                 continue
         return readable
-
-
-@cache
-def program_version() -> str:
-    """A digest of every source file that the result of a fold depends on, and of the read models' definition.
-
-    It covers the text itself, so that nobody has to remember to raise a version number. A release that changes nothing
-    but a comment costs one audit from the beginning.
-    """
-    digest = blake2b(registry.VERSION.encode(), digest_size=16)
-    for path in sorted(path for room in _ROOMS for path in (_ROOT / room).rglob("*.py")):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(_ROOT)} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 SCHEMA = "checkpoint"

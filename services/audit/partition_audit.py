@@ -3,20 +3,22 @@ again.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from events.absent import only_given
+from pydantic import TypeAdapter
+
 from events.facts.usage import RecordMark
 from events.sources import Origins
+from services.apart.board import Form
+from services.apart.work import Progress, Servers
 from services.audit.conservation import unexplained
 from services.audit.history import Range, RangeDigests
 from services.audit.issued_bills import IssuedBill, derive_again, derive_again_from_past, issued_bills
 from services.kafka import Cluster, LogReader
-from services.postgres import Postgres, Role, open_postgres
-from services.projection.apart import Progress
+from services.postgres import Postgres, open_postgres
 from services.projection.filling import fold_to, settle_due
 from services.projection.projection import Projection
 from services.projection.schemas import FixedTarget
@@ -46,7 +48,7 @@ class Stretch:
     end: int
     end_catalog: int
     #: Ranges of the log that digests are wanted for, in addition to the whole stretch.
-    ranges: Sequence[Range] = ()
+    ranges: tuple[Range, ...] = ()
 
     @property
     def records(self) -> int:
@@ -54,10 +56,17 @@ class Stretch:
         return self.end - self.start
 
 
+class RangeDigest(NamedTuple):
+    """The digest of a range of the partition's log."""
+
+    range: Range
+    digest: str
+
+
 @dataclass(frozen=True, slots=True)
 class PartitionProved:
     """The result for one partition: the number of derived bills, the first difference, the unexplained money, the mark
-    of the last record, and digests by range of the log.
+    of the last record, and digests of ranges of the log that were read to their ends.
     """
 
     partition: int
@@ -65,7 +74,7 @@ class PartitionProved:
     difference: str | None
     unexplained: Decimal
     mark: RecordMark | None
-    digests: Mapping[Range, str]
+    digests: Sequence[RangeDigest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +85,31 @@ class PartitionAudit:
     roots whose draws and lines are older than their balances.
     """
 
-    database_url: str
-    role: Role | None
-    cluster: Cluster
     origins: Origins
     schemas: Schemas
     behind: frozenset[str]
     snapshot: str
 
-    async def run(self, stretch: Stretch, progress: Progress) -> PartitionProved:
+    async def run(self, stretch: Stretch, servers: Servers, progress: Progress) -> PartitionProved:
         """Fold the stretch, and derive each bill on the way. The catalog is folded once for each partition, because
         each partition stopped at another offset of it.
         """
         async with (
-            open_postgres(self.database_url, role=self.role, most=CONNECTIONS) as postgres,
+            open_postgres(servers.database_url, role=servers.role, most=CONNECTIONS) as postgres,
             postgres.transaction("repeatable_read", patient=True) as snapshot,
         ):
             await snapshot.execute(f"SET TRANSACTION SNAPSHOT '{self.snapshot}'")
             await use_schema(snapshot, self.schemas.live)
-            return await self._prove(postgres, snapshot, stretch, progress)
+            return await self._prove(postgres, snapshot, stretch, servers.cluster, progress)
 
-    async def _prove(self, postgres: Postgres, snapshot: Any, stretch: Stretch, progress: Progress) -> PartitionProved:
+    async def _prove(
+        self, postgres: Postgres, snapshot: Any, stretch: Stretch, cluster: Cluster, progress: Progress
+    ) -> PartitionProved:
         ranges = [*stretch.ranges, (stretch.start, stretch.end)]
         history = RangeDigests(ranges)
         #: Counts bills by their difference; None counts those without any.
         told = Counter[str | None]()
-        async with LogReader(self.cluster) as side, LogReader(self.cluster) as main:
+        async with LogReader(cluster) as side, LogReader(cluster) as main:
             projection = Projection(FixedTarget(postgres, self.schemas.scratch), side, self.origins)
             await projection.load([stretch.partition], catalog_end=stretch.start_catalog)
             before: list[IssuedBill] = []
@@ -119,9 +127,15 @@ class PartitionAudit:
             mark = projection.partitions[stretch.partition].position.mark
             left_over = await unexplained(snapshot, projection, stretch.partition, self.behind)
         history.reach(stretch.end)
-        digests = only_given({range: history.digest(*range) for range in ranges})
+        digests = [RangeDigest(range, digest) for range in ranges if (digest := history.digest(*range)) is not None]
         difference = next(filter(None, told), None)
         return PartitionProved(stretch.partition, told.total(), difference, left_over, mark, digests)
+
+
+#: What a lost machine has read of the log is in no digest of who would go on.
+PARTITION_AUDIT = Form(
+    "audit", TypeAdapter(PartitionAudit), TypeAdapter(Stretch), TypeAdapter(PartitionProved), goes_on=False
+)
 
 
 async def _fold(

@@ -7,8 +7,9 @@ from typing import Any
 
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
+from services.apart.program import program_version
 from services.audit.beginning import CheckpointRefused
-from services.audit.checkpoint import Checkpoint, Seal, Segment, next_number, program_version, published_tokens
+from services.audit.checkpoint import Checkpoint, Seal, Segment, next_number, published_tokens
 from services.audit.history import SCHEME, digest_between
 from services.audit.partition_audit import PartitionProved, Stretch
 from services.kafka import Cluster, LogReader
@@ -77,7 +78,7 @@ def other_history(cluster: Cluster, earlier: Sequence[Checkpoint], proved: Seque
     """The first place where the log differs from what an earlier checkpoint covers; None if it is the same as far as it
     was read.
     """
-    digests = {(part.partition, range): digest for part in proved for range, digest in part.digests.items()}
+    digests = {(part.partition, range): digest for part in proved for range, digest in part.digests}
     for checkpoint in earlier:
         for segment in checkpoint.segments:
             digest = digests.get((segment.partition, segment.range), segment.digest)
@@ -124,5 +125,5 @@ def _segment(stretch: Stretch, proved: PartitionProved) -> Segment:
         next_offset=stretch.end,
         catalog_offset=stretch.end_catalog,
         mark=proved.mark,
-        digest=proved.digests[stretch.start, stretch.end],
+        digest=dict(proved.digests)[stretch.start, stretch.end],
     )

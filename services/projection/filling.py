@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import TypeAdapter
+
 from events.sources import Origins
 from events.topics import EVENTS
+from services.apart.board import Form
+from services.apart.work import Progress, Servers
 from services.failures import ExpectedFailure, Worded
-from services.kafka import Cluster, FetchedRecord, LogReader, Polled
-from services.postgres import Role, open_postgres
-from services.projection.apart import Progress
+from services.kafka import FetchedRecord, LogReader, Polled
+from services.postgres import open_postgres
 from services.projection.projection import Projection
 from services.projection.schemas import FixedTarget
 from services.sight.pulse import PULSE
@@ -72,25 +75,26 @@ class PartitionToFold:
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """Fills a schema that no other process writes, one partition at a time, over its own connections."""
+    """Fills a schema, one partition at a time, over its own connections. Nobody else writes the partition's rows."""
 
-    database_url: str
-    role: Role | None
-    cluster: Cluster
     schema: str
     origins: Origins
 
-    async def run(self, part: PartitionToFold, progress: Progress) -> None:
-        """Fold the partition from its beginning, and settle the affected families. Raises: NewerLogError."""
+    async def run(self, part: PartitionToFold, servers: Servers, progress: Progress) -> None:
+        """Fold the partition from where the schema has it, and settle the affected families. Raises: NewerLogError."""
         async with (
-            open_postgres(self.database_url, role=self.role, most=CONNECTIONS) as postgres,
-            LogReader(self.cluster) as side,
-            LogReader(self.cluster) as main,
+            open_postgres(servers.database_url, role=servers.role, most=CONNECTIONS) as postgres,
+            LogReader(servers.cluster) as side,
+            LogReader(servers.cluster) as main,
         ):
             projection = Projection(FixedTarget(postgres, self.schema), side, self.origins)
             await projection.load([part.partition])
             await fold_to(projection, main, {part.partition: part.end}, progress=progress)
             await settle_due(projection)
+
+
+#: Who goes on where another has stopped takes its lease, so that this one can write no more.
+FILLING = Form("replay", TypeAdapter(Filling), TypeAdapter(PartitionToFold), TypeAdapter(None), goes_on=True)
 
 
 async def settle_due(projection: Projection, *, catalog_end: int | None = None) -> None:

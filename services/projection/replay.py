@@ -20,14 +20,15 @@ from dataclasses import dataclass
 import structlog
 
 from events.topics import CATALOG, EVENTS
+from services.apart.sharing import fold_apart
+from services.apart.work import Progress
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka import Cluster, LogReader
 from services.postgres import Connection, Postgres
-from services.projection.apart import Progress, processes_for, run_apart
-from services.projection.filling import Filling, NewerLogError, PartitionToFold, fold_to, settle_due
+from services.projection.filling import FILLING, Filling, NewerLogError, PartitionToFold, fold_to, settle_due
 from services.projection.projection import Projection
-from services.projection.schemas import FixedTarget, drop_unused, fresh_schema, lock_schemas, unlock_schemas
+from services.projection.schemas import FixedTarget, drop_when_unused, fresh_schema, lock_schemas, unlock_schemas
 from services.readside.live import Live, OutdatedReadModelsError, move_live, read_live
 from services.store.generations import load_generations
 
@@ -40,7 +41,6 @@ CATCH_UP_ROUNDS = 100
 SWAP_SECONDS = 20.0
 #: How long a reader may still use the old schema.
 GRACE_SECONDS = 2.0
-DROP_ATTEMPTS = 5
 
 _ALIVE = "SELECT 1"
 
@@ -67,13 +67,14 @@ async def replay(
     cluster: Cluster,
     *,
     processes: int = 1,
+    shared: bool = False,
     begin: Progress = lambda records: None,
     progress: Progress = lambda _: None,
 ) -> Replayed:
-    """Rebuild and swap, with at most `processes` processes; 1 means this process alone. `begin` is told how many
-    records there are, `progress` how many further records were folded.
+    """Rebuild and swap, with at most `processes` processes; 1 means this process alone. A `shared` replay is assisted
+    by other machines. `begin` is told how many records there are, `progress` how many further records were folded.
 
-    Raises: AlreadyRunningError, BreakError, NewerLogError, NotCaughtUpError; FoldFailedError, ProcessDiedError;
+    Raises: AlreadyRunningError, BreakError, NewerLogError, NotCaughtUpError; as `fold_apart`;
     OutdatedReadModelsError, if `trueup migrate` asked for read models of another version than this program's;
     KafkaUnreachableError, PostgresUnreachableError.
     """
@@ -101,8 +102,8 @@ async def replay(
 
         parts = [PartitionToFold(*end) for end in (await main.end_offsets(EVENTS, partitions)).items()]
         begin(sum(part.records for part in parts))
-        filling = Filling(postgres.url, postgres.role, cluster, schema, generations.origins)
-        await run_apart(filling, parts, processes_for(parts, processes), count)
+        filling = Filling(schema, generations.origins)
+        await fold_apart(filling, FILLING, parts, postgres, cluster, processes=processes, shared=shared, progress=count)
         # Taking the leases stops the processes that filled the partitions from writing any more.
         projection = Projection(FixedTarget(postgres, schema), side, generations.origins)
         await projection.load(partitions)
@@ -115,21 +116,9 @@ async def replay(
         if replaced is None:
             raise NotCaughtUpError(await _lag(projection, main))
         log.info("read_models_swapped", live=schema, replaced=replaced, records=folded)
-        await _drop_replaced(guard, replaced)
-    return Replayed(schema, replaced, folded, time.monotonic() - started)
-
-
-async def _drop_replaced(guard: Connection, replaced: str) -> None:
-    """Drop the replaced schema once no reader uses it; if that takes too long, the next projector that starts
-    drops it.
-    """
-    for _ in range(DROP_ATTEMPTS):
         await asyncio.sleep(GRACE_SECONDS)
-        if await drop_unused(guard, replaced):
-            return
-    log.warning(
-        "schema_left_behind", schema=replaced, note="a session uses it; the next projector that starts drops it"
-    )
+        await drop_when_unused(guard, replaced)
+    return Replayed(schema, replaced, folded, time.monotonic() - started)
 
 
 def _check_wanted(live: Live) -> None:

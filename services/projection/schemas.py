@@ -17,10 +17,13 @@ from services.postgres import Postgres, PostgresUnreachableError
 from services.postgres.locks import Lock, try_lock, unlock
 from services.readside.live import Live, create_read_models, read_live, use_schema
 
-SCRATCH = "rm_audit"
 #: Longer than a replay waits after its swap for the last readers of the old schema.
 PATIENCE_S = 15.0
-_SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname ~ '^rm_\\d+$' OR nspname = '{SCRATCH}' ORDER BY nspname"
+#: How long to wait until a schema that is no longer needed is not used either.
+UNUSED_SECONDS = 10.0
+LOOK_SECONDS = 0.5
+#: `rm_audit` is what an audit of an earlier version left when it was killed.
+_SCHEMAS = r"SELECT nspname FROM pg_namespace WHERE nspname ~ '^rm_(\d+|audit)$' ORDER BY nspname"
 #: Whether another session of this database holds a lock on any of its tables. Postgres's own sessions, which have no
 #: user, do not matter. Other sessions are visible only with their user's rights.
 _USED = """
@@ -125,11 +128,11 @@ async def lock_schemas(connection: Any) -> None:
     while not await try_lock(connection, Lock.READ_MODELS):
         if time.monotonic() > over:
             raise AlreadyRunningError
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def fresh_schema(postgres: Postgres) -> str:
-    """An empty schema for a replay, with the highest number; leftovers of an earlier replay are dropped."""
+    """An empty schema for a replay or an audit, with the highest number; leftovers of earlier ones are dropped."""
     async with postgres.transaction() as connection:
         names = await _drop_leftovers(connection)
         numbers = [int(numbered[1]) for name in names if (numbered := re.fullmatch(r"rm_(\d+)", name))]
@@ -163,21 +166,24 @@ async def _drop_leftovers(connection: Any) -> list[str]:
     return names
 
 
-async def scratch_schema(postgres: Postgres) -> str:
-    """An empty schema for an audit."""
-    async with postgres.connection() as connection:
-        await drop_schema(connection, SCRATCH)
-        async with connection.transaction():
-            await create_read_models(connection, SCRATCH)
-    return SCRATCH
-
-
 async def drop_unused(connection: Any, name: str) -> bool:
     """Drop a schema that is not live. Returns False if a session still uses it; it never waits for that session."""
     if await connection.fetchval(_USED, name):
         return False
     await drop_schema(connection, name)
     return True
+
+
+async def drop_when_unused(connection: Any, name: str) -> None:
+    """Drop a schema that is not live once no session uses it; if that takes too long, the next projector that starts
+    drops it.
+    """
+    over = time.monotonic() + UNUSED_SECONDS
+    while not await drop_unused(connection, name):
+        if time.monotonic() > over:
+            log.warning("schema_left_behind", schema=name, note="a session uses it; the next projector drops it")
+            return
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def drop_schema(connection: Any, name: str) -> None:

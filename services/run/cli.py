@@ -38,6 +38,7 @@ COMMANDS = {
     "explain": ("services.explain.cli:explain", "Say why a bill line is what it is, down to single events."),
     "replay": ("services.audit.cli:replay", "Rebuild every read model from the log and swap it in."),
     "audit": ("services.audit.cli:audit", "Prove that the read models and bills equal their replay."),
+    "assist": ("services.audit.cli:assist", "Fold partitions of replays and audits of other machines."),
     "proof": ("services.proof.cli:proof", "Prove that the log, or a record in it, is what was signed."),
     "export": (
         "services.exports.cli:export",

@@ -11,7 +11,7 @@ from events.topics import CATALOG, EVENTS
 from services.kafka import LogReader
 from services.projection.filling import fold_to, settle_due
 from services.projection.projection import Projection
-from services.projection.schemas import FixedTarget, drop_schema, scratch_schema
+from services.projection.schemas import FixedTarget, drop_schema, fresh_schema
 from services.store.generations import load_generations
 from tests.insight.conftest import Played
 from tests.insight.story import PARTITIONS
@@ -87,7 +87,7 @@ async def _replay_cut_at(played: Played, moment: datetime) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     async with played.postgres.connection() as guard:
         generations = await load_generations(guard)
-        schema = await scratch_schema(played.postgres)
+        schema = await fresh_schema(played.postgres)
         try:
             async with LogReader(played.cluster) as side, LogReader(played.cluster) as main:
                 catalog = await _first_after(main, CATALOG, 0, moment)

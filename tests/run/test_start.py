@@ -39,6 +39,7 @@ LOADS = {
     "explain": SETTLING,
     "replay": SETTLING,
     "audit": SETTLING,
+    "assist": SETTLING,
     "notary": {"aiokafka"},
     "webhooks": LOG | {"httpx"},
     "proof": SETTLING,

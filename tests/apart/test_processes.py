@@ -3,46 +3,37 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-import pytest_asyncio
 
 from events.topics import EVENTS
+from services.apart.processes import processes_for, run_apart
+from services.apart.work import FoldFailedError, FoldInterruptedError, ProcessDiedError, Servers
 from services.audit.audit import audit
 from services.audit.hashes import digest_of, first_difference
-from services.failures import ExpectedFailure, Passing
+from services.failures import Passing
 from services.kafka import LogReader
 from services.postgres import Connection
-from services.projection.apart import (
-    FoldFailedError,
-    FoldInterruptedError,
-    ProcessDiedError,
-    processes_for,
-    run_apart,
-)
 from services.projection.filling import Filling, PartitionToFold
 from services.projection.replay import replay
 from services.projection.schemas import drop_schema
 from services.readside.live import create_read_models, live_schema
-from services.run.stack import Stack
 from services.store.generations import load_generations
-from tests.audit.jobs import Fails, Sum, Tripled, Waits
-from tests.projector.conftest import PARTITIONS, Installation, fresh_installation
-from tests.projector.driving import everything, project
-from tests.projector.log import Log, days
+from tests.apart.jobs import NOWHERE, Fails, Sum, Tripled, Waits
+from tests.projector.conftest import PARTITIONS, Installation
+from tests.projector.driving import everything
 
 
 async def test_results_come_in_order_and_progress_is_that_of_all() -> None:
     told: list[int] = []
     jobs = [Sum(count) for count in (5, 0, 7, 2)]
-    apart = await run_apart(Tripled(), jobs, 2, told.append)
+    apart = await run_apart(Tripled(), NOWHERE, jobs, 2, told.append)
     assert [records for records, _ in apart] == [15, 0, 21, 6] and sum(told) == 14
     assert os.getpid() not in {process for _, process in apart}
-    alone = await run_apart(Tripled(), jobs, 1, told.append)
+    alone = await run_apart(Tripled(), NOWHERE, jobs, 1, told.append)
     assert {process for _, process in alone} == {os.getpid()} and sum(told) == 28
 
 
@@ -53,16 +44,11 @@ def test_little_work_is_worth_no_process() -> None:
     assert processes_for([], 4) == 1
 
 
-@pytest.mark.parametrize(
-    ("raised", "expected", "passes"),
-    [(ExpectedFailure, FoldFailedError, False), (Passing, FoldInterruptedError, True)],
-)
-async def test_a_failure_ends_all_in_its_words(
-    raised: type[Exception], expected: type[Exception], passes: bool
-) -> None:
+@pytest.mark.parametrize(("passes", "expected"), [(False, FoldFailedError), (True, FoldInterruptedError)])
+async def test_a_failure_ends_all_in_its_words(passes: bool, expected: type[Exception]) -> None:
     async with asyncio.timeout(60):
         with pytest.raises(expected, match=r"^the log is newer$") as caught:
-            await run_apart(Fails(raised), [Sum(2), Sum(1)], 2, lambda _: None)
+            await run_apart(Fails(passes), NOWHERE, [Sum(2), Sum(1)], 2, lambda _: None)
     assert isinstance(caught.value, Passing) is passes
 
 
@@ -74,7 +60,7 @@ async def both_at_work(folder: Path) -> list[int]:
 
 
 async def test_a_process_that_is_killed_ends_all_by_name_and_leaves_none(tmp_path: Path) -> None:
-    work = asyncio.create_task(run_apart(Waits(tmp_path), [Sum(1), Sum(1)], 2, lambda _: None))
+    work = asyncio.create_task(run_apart(Waits(tmp_path), NOWHERE, [Sum(1), Sum(1)], 2, lambda _: None))
     first, other = await both_at_work(tmp_path)
     os.kill(first, signal.SIGKILL)
     with pytest.raises(ProcessDiedError, match="was killed"):
@@ -83,7 +69,7 @@ async def test_a_process_that_is_killed_ends_all_by_name_and_leaves_none(tmp_pat
 
 
 async def test_who_is_cancelled_leaves_none(tmp_path: Path) -> None:
-    work = asyncio.create_task(run_apart(Waits(tmp_path), [Sum(1), Sum(1)], 2, lambda _: None))
+    work = asyncio.create_task(run_apart(Waits(tmp_path), NOWHERE, [Sum(1), Sum(1)], 2, lambda _: None))
     at_work = await both_at_work(tmp_path)
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -91,30 +77,10 @@ async def test_who_is_cancelled_leaves_none(tmp_path: Path) -> None:
     assert not any(map(psutil.pid_exists, at_work))
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def installation(stack: Stack) -> AsyncIterator[Installation]:
-    """An installation of its own, with usage in both partitions: what is compared is all of it."""
-    async with fresh_installation(stack) as installation:
-        log = Log("apart", PARTITIONS, generation="first")
-        log.catalog()
-        log.aggregation("largest", "m", "MAX")
-        for number in range(20):
-            name, partition = f"account {number}", number % PARTITIONS
-            log.account(name, partition, prepaid="100")
-            for n, ts in enumerate(days(60)):
-                log.usage(name, "m", ts, partition, tokens=n * number)
-        for partition in range(PARTITIONS):
-            log.read(partition)
-        log.tick(days(61)[-1])
-        await log.append(installation.cluster)
-        await project(installation)
-        yield installation
-
-
 @pytest.fixture
 def always_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """However little there is to do."""
-    monkeypatch.setattr("services.projection.apart.LEAST_RECORDS", 1)
+    monkeypatch.setattr("services.apart.processes.LEAST_RECORDS", 1)
 
 
 async def schemas(connection: Connection) -> list[str]:
@@ -135,8 +101,8 @@ async def test_tables_are_equal_however_many_processes_filled_them(installation:
             for partition_and_end in (await reader.end_offsets(EVENTS, range(PARTITIONS))).items()
         ]
     for processes, name in enumerate(names, 1):
-        filling, folded = Filling(postgres.url, None, installation.cluster, name, origins), list[int]()
-        await run_apart(filling, parts, processes, folded.append)
+        servers, folded = Servers(postgres.url, None, installation.cluster), list[int]()
+        await run_apart(Filling(name, origins), servers, parts, processes, folded.append)
         assert sum(folded) == sum(part.records for part in parts) > 1_200
     async with (
         postgres.transaction(isolation="repeatable_read") as first_read,

@@ -5,7 +5,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.projection.apart import Progress
+from services.apart.work import Progress, Servers
+from services.failures import ExpectedFailure, Passing
+from services.kafka import Cluster
+
+#: For work that connects to nothing.
+NOWHERE = Servers("", None, Cluster("nowhere:1"))
 
 
 @dataclass(frozen=True)
@@ -15,10 +20,11 @@ class Sum:
     records: int
 
 
+@dataclass(frozen=True)
 class Tripled:
     """Work that counts."""
 
-    async def run(self, job: Sum, progress: Progress) -> tuple[int, int]:
+    async def run(self, job: Sum, servers: Servers, progress: Progress) -> tuple[int, int]:
         for _ in range(job.records):
             progress(1)
         return job.records * 3, os.getpid()
@@ -28,11 +34,11 @@ class Tripled:
 class Fails:
     """Work of which one job fails while the others would take for ever."""
 
-    error: type[Exception]
+    passes: bool
 
-    async def run(self, job: Sum, progress: Progress) -> None:
+    async def run(self, job: Sum, servers: Servers, progress: Progress) -> None:
         if job.records == 1:
-            raise self.error("the log is newer")
+            raise (Passing if self.passes else ExpectedFailure)("the log is newer")
         await asyncio.sleep(3600)
 
 
@@ -42,6 +48,6 @@ class Waits:
 
     folder: Path
 
-    async def run(self, job: Sum, progress: Progress) -> None:
+    async def run(self, job: Sum, servers: Servers, progress: Progress) -> None:
         (self.folder / str(os.getpid())).touch()
         await asyncio.sleep(3600)

@@ -1,0 +1,108 @@
+"""A work that several machines do together: one leads and has the results, others assist it (`assisting.py`).
+
+The leader writes the work and its parts down in Postgres. Every machine, the leader too, takes the largest part that
+nobody has, folds it in a process of its own, and leaves the result there. Each second it says how far its parts are. A
+failure anywhere ends the whole, in its words; so does a machine that gives no sign of life, unless another can go on
+where it stopped.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic
+
+import structlog
+
+from services.apart.board import Board, Form, Part, WorkGoneError, forget, post
+from services.apart.processes import processes_for, run_apart
+from services.apart.program import program_version
+from services.apart.stint import FAILURES, LOOK_SECONDS, SILENT_SECONDS, Signs, Stint
+from services.apart.work import J, Progress, R, Servers, Work
+from services.concurrency import all_or_none
+from services.failures import ExpectedFailure, Worded
+from services.kafka import Cluster
+from services.postgres import Postgres, PostgresUnreachableError
+
+log = structlog.get_logger(__name__)
+
+
+class MachineLostError(Worded, ExpectedFailure):
+    """a machine that folded partitions has given no sign of life for {seconds:.0f} s; nothing that it filled is used"""
+
+
+async def fold_apart(
+    work: Work[J, R],
+    form: Form[J, R],
+    jobs: Sequence[J],
+    postgres: Postgres,
+    cluster: Cluster,
+    *,
+    processes: int,
+    shared: bool,
+    progress: Progress,
+) -> list[R]:
+    """The result of each job, in the order of the jobs, by at most `processes` processes of this machine, and of those
+    that assist it if the work is `shared`; then this machine may also have none.
+
+    Raises: as `run_apart`, from whichever machine; MachineLostError, MachineStoppedError.
+    """
+    servers = Servers(postgres.url, postgres.role, cluster)
+    if shared:
+        return await _Sharing(postgres, form, servers).run(work, jobs, min(processes, len(jobs)), progress)
+    return await run_apart(work, servers, jobs, processes_for(jobs, processes), progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sharing(Generic[J, R]):
+    """A work of this form, to be done by this machine and whoever assists it."""
+
+    postgres: Postgres
+    form: Form[J, R]
+    servers: Servers
+
+    async def run(self, work: Work[J, R], jobs: Sequence[J], processes: int, progress: Progress) -> list[R]:
+        id = await post(self.postgres, self.form, program_version(), work, jobs)
+        board = Board(self.postgres, self.form, id, "leader")
+        hands = self._work_off(id, work, len(jobs), processes)
+        try:
+            async with all_or_none([self._watch(board, progress), hands]) as (watching, working):
+                await asyncio.wait((watching, working), return_when=asyncio.FIRST_COMPLETED)
+                await (working if working.done() else watching)
+            return await board.results()
+        finally:
+            with suppress(PostgresUnreachableError):  # who assists sees that nobody leads
+                await forget(self.postgres)
+
+    async def _work_off(self, id: int, work: Work[J, R], jobs: int, processes: int) -> None:
+        """Take parts, also those that are put back later. It ends only by a failure of this machine."""
+        while True:
+            stint = Stint(self.postgres, self.form, id, work, self.servers, jobs, processes)
+            if processes and await stint.board.has_waiting():
+                with suppress(WorkGoneError):  # it failed elsewhere, which `_watch` says
+                    await stint.run(leads=True)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _watch(self, board: Board[J, R], progress: Progress) -> None:
+        """Until all parts are done. Raises: the failure of a machine; MachineLostError."""
+        told, signs = 0, Signs()
+        while True:
+            failure, message = await board.lead()
+            if failure is not None:
+                raise FAILURES[failure](message)
+            parts = await board.parts()
+            folded = sum(part.folded for part in parts)
+            progress(folded - told)
+            told = folded
+            if all(part.is_done for part in parts):
+                return
+            await self._take_back(board, [part for part in parts if not part.is_done], signs)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _take_back(self, board: Board[J, R], parts: Sequence[Part], signs: Signs) -> None:
+        """Let others go on with the parts of whoever is silent. Raises: MachineLostError if they cannot."""
+        silent = [part for part in parts if signs.is_silent((part.part, part.taken_by), part.beats)]
+        for who in {part.taken_by for part in silent if part.taken_by is not None}:
+            if not self.form.goes_on:
+                raise MachineLostError(seconds=SILENT_SECONDS)
+            log.warning("machine_lost", partitions=await board.put_back(who), note="others go on where it stopped")

@@ -1,0 +1,69 @@
+"""What is done apart: a work, its jobs, where processes take them from, and how it fails."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, TypeVar
+
+from services.failures import ExpectedFailure, Passing, Worded
+from services.kafka import Cluster
+from services.postgres import Role
+
+Progress = Callable[[int], None]
+
+
+class Job(Protocol):
+    """A part of the work, with its number of records."""
+
+    @property
+    def records(self) -> int: ...
+
+
+J = TypeVar("J", bound=Job)
+R = TypeVar("R")
+J_contra = TypeVar("J_contra", bound=Job, contravariant=True)
+J_co = TypeVar("J_co", bound=Job, covariant=True)
+R_co = TypeVar("R_co", covariant=True)
+R_contra = TypeVar("R_contra", contravariant=True)
+
+
+class Servers(NamedTuple):
+    """Where a process connects to, and the role that it acts as in Postgres."""
+
+    database_url: str
+    role: Role | None
+    cluster: Cluster
+
+
+class Work(Protocol[J_contra, R_co]):
+    """The work on each job. It and the jobs are sent to other processes, so they hold no connections."""
+
+    async def run(self, job: J_contra, servers: Servers, progress: Progress, /) -> R_co:
+        """Do one job; report to `progress` how many further records were folded."""
+        ...
+
+
+class Source(Protocol[J_co, R_contra]):
+    """Where processes take their jobs from, and leave the results."""
+
+    async def take(self) -> tuple[int, J_co] | None:
+        """The number of a job that nobody has, and the job; None if there is none."""
+        ...
+
+    async def leave(self, number: int, result: R_contra) -> None:
+        """Keep the result of a job."""
+        ...
+
+
+class ProcessDiedError(Worded, ExpectedFailure):
+    """a process that folded partitions was killed, or had no memory left; nothing that it filled is used"""
+
+
+class FoldFailedError(ExpectedFailure):
+    """A job failed in another process; the message is that of its failure."""
+
+
+class FoldInterruptedError(FoldFailedError, Passing):
+    """A job failed in another process from a temporary cause, such as a lost connection."""
+
+
+class BrokenFoldError(Exception):
+    """A bug or a broken log ended a job in another process; the message is its traceback."""
