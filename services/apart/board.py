@@ -9,10 +9,12 @@ from typing import Any, Generic, NamedTuple
 from pydantic import TypeAdapter
 
 from services.apart.work import J, R, Work
+from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 
-#: A leader that was killed has left its own; only one leads at a time.
-_FORGET = "DELETE FROM store.shared_work"
+#: Only one leads at a time, so all others are of leaders that were killed or have lost their lock.
+_FORGET_ALL = "DELETE FROM store.shared_work"
+_FORGET = "DELETE FROM store.shared_work WHERE id = $1"
 _POST = "INSERT INTO store.shared_work (kind, program, work) VALUES ($1, $2, $3) RETURNING id"
 _POST_PARTS = """
 INSERT INTO store.shared_parts (work, part, records, job)
@@ -93,8 +95,8 @@ class Part(NamedTuple):
     is_done: bool
 
 
-class WorkGoneError(Exception):
-    """The work has ended, or has failed elsewhere."""
+class WorkGoneError(Worded, ExpectedFailure):
+    """the shared work has ended, has failed on another machine, or another one has begun in its place"""
 
 
 async def post(postgres: Postgres, form: Form[J, R], program: str, work: Work[J, R], jobs: Sequence[J]) -> int:
@@ -102,7 +104,7 @@ async def post(postgres: Postgres, form: Form[J, R], program: str, work: Work[J,
     records = [job.records for job in jobs]
     texts = [form.job.dump_json(job).decode() for job in jobs]
     async with postgres.transaction() as connection:
-        await connection.execute(_FORGET)
+        await connection.execute(_FORGET_ALL)
         id = int(await connection.fetchval(_POST, form.kind, program, form.work.dump_json(work).decode()))
         await connection.execute(_POST_PARTS, id, range(len(jobs)), records, texts)
     return id
@@ -114,10 +116,10 @@ async def posted(postgres: Postgres) -> Posted | None:
     return None if row is None else Posted(*row)
 
 
-async def forget(postgres: Postgres) -> None:
-    """Remove the work, which nobody is to assist any more."""
+async def forget(postgres: Postgres, id: int) -> None:
+    """Remove a work, which nobody is to assist any more."""
     async with postgres.connection() as connection:
-        await connection.execute(_FORGET)
+        await connection.execute(_FORGET, id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,10 @@ class Board(Generic[J, R]):
         return beats
 
     async def lead(self) -> tuple[str | None, str]:
-        """Give a sign of life as the leader; returns the kind and the message of a failure, if there was one."""
+        """Give a sign of life as the leader; returns the kind and the message of a failure, if there was one.
+
+        Raises: WorkGoneError if another has begun to lead.
+        """
         row = await _row(self.postgres, _LEAD, self.id)
         if row is None:
             raise WorkGoneError

@@ -45,7 +45,7 @@ async def fold_apart(
     """The result of each job, in the order of the jobs, by at most `processes` processes of this machine, and of those
     that assist it if the work is `shared`; then this machine may also have none.
 
-    Raises: as `run_apart`, from whichever machine; MachineLostError, MachineStoppedError.
+    Raises: as `run_apart`, from whichever machine; MachineLostError, WorkGoneError.
     """
     servers = Servers(postgres.url, postgres.role, cluster)
     if shared:
@@ -72,7 +72,7 @@ class _Sharing(Generic[J, R]):
             return await board.results()
         finally:
             with suppress(PostgresUnreachableError):  # who assists sees that nobody leads
-                await forget(self.postgres)
+                await forget(self.postgres, id)
 
     async def _work_off(self, id: int, work: Work[J, R], jobs: int, processes: int) -> None:
         """Take parts, also those that are put back later. It ends only by a failure of this machine."""
@@ -84,7 +84,7 @@ class _Sharing(Generic[J, R]):
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _watch(self, board: Board[J, R], progress: Progress) -> None:
-        """Until all parts are done. Raises: the failure of a machine; MachineLostError."""
+        """Until all parts are done. Raises: the failure of a machine; MachineLostError, WorkGoneError."""
         told, signs = 0, Signs()
         while True:
             failure, message = await board.lead()
