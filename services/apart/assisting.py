@@ -6,9 +6,10 @@ from typing import Any
 
 import structlog
 
-from services.apart.board import Form, Posted, WorkGoneError, posted
+from services.apart.board import LOOK_SECONDS, Form, Posted, WorkGoneError, posted
+from services.apart.claims import PartLostError
 from services.apart.program import program_version
-from services.apart.stint import LOOK_SECONDS, Stint
+from services.apart.stint import Stint
 from services.apart.work import BrokenFoldError, FoldFailedError, ProcessDiedError, Servers
 from services.concurrency import first_of, unless_set
 from services.postgres import Postgres
@@ -25,7 +26,7 @@ async def assist(
 
     What fails here ends its work, and this machine waits for the next one. Raises: PostgresUnreachableError.
     """
-    #: The last work that was left alone, or with which this machine is done.
+    #: The last work that this machine leaves alone.
     passed = 0
     while not stop.is_set():
         PULSE.went_round()
@@ -35,27 +36,27 @@ async def assist(
         elif found.program != program_version():
             log.warning("other_version_leads", work=found.id, kind=found.kind, note="only the same version may assist")
             passed = found.id
-        elif await _take_part(postgres, servers, forms[found.kind], found, processes, stop):
-            passed = found.id
+        else:
+            await _assist(postgres, servers, forms[found.kind], found, processes, stop)
 
 
-async def _take_part(
+async def _assist(
     postgres: Postgres, servers: Servers, form: Form[Any, Any], found: Posted, processes: int, stop: asyncio.Event
-) -> bool:
-    """Take parts of a work as long as there are any; returns whether it has ended."""
-    work = form.work.validate_json(found.work)
-    stint = Stint(postgres, form, found.id, work, servers, found.parts, min(processes, found.parts))
-    log.info("assists", kind=form.kind, work=found.id)
+) -> None:
+    """Take parts of a work until all are done, or it has failed."""
+    stint = Stint(postgres, form, found.id, form.work.validate_json(found.work), servers, found.parts, processes)
+    told = log.bind(kind=form.kind, work=found.id, machine=stint.me)
+    told.info("assists")
     try:
         await unless_set(stop, stint.run(leads=False))
-    except WorkGoneError:
-        log.warning("work_gone", kind=form.kind, work=found.id, note="it has ended, or nobody leads it any more")
-        return True
+    except (WorkGoneError, PartLostError) as error:
+        if stint.has_parts:
+            told.warning("work_gone", note=str(error))
+            return
     except (FoldFailedError, BrokenFoldError, ProcessDiedError) as error:
-        log.warning("assisting_failed", kind=form.kind, work=found.id, error=str(error))
-        await stint.fail(error)
-        return True
+        # Whose parts were given to others meanwhile has failed for that.
+        told.warning("assisting_failed", error=str(error), ends_work=await stint.fail(error))
+        return
     if stop.is_set():
         await stint.give_up()
-    log.info("assisted", kind=form.kind, work=found.id)
-    return False
+    told.info("assisted")

@@ -1,49 +1,77 @@
 """Tables `store.shared_work` and `store.shared_parts`: a work that several machines do together, what each has taken of
 it, and the results.
+
+A statement that fails because Postgres is away, or a connection broke, is tried again, so that hours of folding are not
+lost for it.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter
 
-from services.apart.work import J, R, Work
-from services.failures import ExpectedFailure, Worded
-from services.postgres import Postgres
+from services.apart.claims import PartLostError
+from services.apart.work import FoldFailedError, J, R, Work
+from services.failures import ExpectedFailure, Passing, Worded
+from services.postgres import Connection, Postgres
+from services.postgres.locks import Lock, is_held
 
-#: Only one leads at a time, so all others are of leaders that were killed or have lost their lock.
-_FORGET_ALL = "DELETE FROM store.shared_work"
-_FORGET = "DELETE FROM store.shared_work WHERE id = $1"
+LOOK_SECONDS = 1.0
+#: How often a statement is tried, a second apart.
+TRIES = 30
+T = TypeVar("T")
+
 _POST = "INSERT INTO store.shared_work (kind, program, work) VALUES ($1, $2, $3) RETURNING id"
 _POST_PARTS = """
 INSERT INTO store.shared_parts (work, part, records, job)
 SELECT $1, part, records, job FROM unnest($2::integer[], $3::bigint[], $4::text[]) AS given (part, records, job)
 """
+#: Where $1 is null, of all works.
+_FORGET = "DELETE FROM store.shared_work WHERE $1::bigint IS NULL OR id = $1"
+#: Sessions of whoever has parts of the work ($1; null: of any), or of one of them ($2). Somebody who stands still may
+#: be in the middle of a transaction, and hold locks that others wait for.
+_END_SESSIONS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pg_has_role(usesysid, 'USAGE') AND application_name IN (
+    SELECT taken_by FROM store.shared_parts
+    WHERE ($1::bigint IS NULL OR work = $1) AND ($2::text IS NULL OR taken_by = $2)
+)
+"""
+_END_ALL = "UPDATE store.shared_work SET failure = $1, message = $2 WHERE failure IS NULL"
 _OPEN = """
 SELECT id, kind, program, work, (SELECT count(*) FROM store.shared_parts WHERE work = shared.id) AS parts
 FROM store.shared_work AS shared
 WHERE failure IS NULL AND EXISTS (SELECT FROM store.shared_parts WHERE work = shared.id AND taken_by IS NULL)
 ORDER BY id DESC LIMIT 1
 """
+#: $3: one's own parts. A part that is one's own besides was taken by a statement whose answer was lost.
 _TAKE = """
 UPDATE store.shared_parts SET taken_by = $2 WHERE work = $1 AND part = (
-    SELECT part FROM store.shared_parts WHERE work = $1 AND taken_by IS NULL
+    SELECT part FROM store.shared_parts
+    WHERE work = $1 AND result IS NULL AND (taken_by IS NULL OR (taken_by = $2 AND part <> ALL ($3::integer[])))
         AND EXISTS (SELECT FROM store.shared_work WHERE id = $1 AND failure IS NULL)
     ORDER BY records DESC, part LIMIT 1 FOR UPDATE SKIP LOCKED
 ) RETURNING part, job, folded
 """
-_WAITING = "SELECT EXISTS (SELECT FROM store.shared_parts WHERE work = $1 AND taken_by IS NULL)"
-_LEAVE = "UPDATE store.shared_parts SET result = $4, folded = $5 WHERE work = $1 AND part = $2 AND taken_by = $3"
+_IS_UNFINISHED = "SELECT EXISTS (SELECT FROM store.shared_parts WHERE work = $1 AND result IS NULL)"
+_LEAVE = """
+UPDATE store.shared_parts SET result = $4, folded = least($5, records)
+WHERE work = $1 AND part = $2 AND taken_by = $3 RETURNING part
+"""
 _REPORT = """
 WITH told AS (
-    UPDATE store.shared_parts AS held SET folded = given.folded, beats = held.beats + 1
+    UPDATE store.shared_parts AS held
+    SET folded = greatest(held.folded, least(given.folded, held.records)), beats = held.beats + 1
     FROM unnest($3::integer[], $4::bigint[]) AS given (part, folded)
-    WHERE held.work = $1 AND held.taken_by = $2 AND held.part = given.part AND held.result IS NULL
+    WHERE held.work = $1 AND held.taken_by = $2 AND held.part = given.part RETURNING held.part
 )
-SELECT beats FROM store.shared_work WHERE id = $1 AND failure IS NULL
+SELECT (SELECT count(*) FROM told) AS told, EXISTS (
+    SELECT FROM store.shared_work WHERE id = $1 AND failure IS NULL
+) AS goes_on
 """
-_LEAD = "UPDATE store.shared_work SET beats = beats + 1 WHERE id = $1 RETURNING failure, message"
+_FAILURE = "SELECT failure, message FROM store.shared_work WHERE id = $1"
 _PARTS = """
 SELECT part, taken_by, folded, beats, result IS NOT NULL AS is_done FROM store.shared_parts WHERE work = $1
 ORDER BY part
@@ -56,7 +84,7 @@ UPDATE store.shared_parts SET taken_by = NULL WHERE work = $1 AND taken_by = $2 
 _FAIL = """
 UPDATE store.shared_work SET failure = $3, message = $4 WHERE id = $1 AND failure IS NULL AND EXISTS (
     SELECT FROM store.shared_parts WHERE work = $1 AND taken_by = $2 AND result IS NULL
-)
+) RETURNING id
 """
 
 
@@ -96,98 +124,122 @@ class Part(NamedTuple):
 
 
 class WorkGoneError(Worded, ExpectedFailure):
-    """the shared work has ended, has failed on another machine, or another one has begun in its place"""
+    """the shared work has ended, has failed on another machine, or nobody leads it any more"""
+
+
+class OvertakenError(Worded):
+    """another replay or audit has begun since"""
 
 
 async def post(postgres: Postgres, form: Form[J, R], program: str, work: Work[J, R], jobs: Sequence[J]) -> int:
-    """Write down a work, in place of one that a killed leader has left; returns its id."""
+    """Write down a work, in place of those that killed leaders have left; returns its id. Whoever leads holds the lock
+    of the read models.
+    """
     records = [job.records for job in jobs]
     texts = [form.job.dump_json(job).decode() for job in jobs]
+    await forget(postgres)
     async with postgres.transaction() as connection:
-        await connection.execute(_FORGET_ALL)
         id = int(await connection.fetchval(_POST, form.kind, program, form.work.dump_json(work).decode()))
         await connection.execute(_POST_PARTS, id, range(len(jobs)), records, texts)
     return id
 
 
 async def posted(postgres: Postgres) -> Posted | None:
-    """The work that has parts nobody has taken, if there is one."""
-    row = await _row(postgres, _OPEN)
-    return None if row is None else Posted(*row)
-
-
-async def forget(postgres: Postgres, id: int) -> None:
-    """Remove a work, which nobody is to assist any more."""
+    """The work that has parts nobody has taken, if there is one and somebody leads it."""
     async with postgres.connection() as connection:
+        row = await connection.fetchrow(_OPEN)
+        return Posted(*row) if row is not None and await is_held(connection, Lock.READ_MODELS) else None
+
+
+async def forget(postgres: Postgres, id: int | None = None) -> None:
+    """Remove a work, or all. Nobody writes for it any more when this returns."""
+    async with postgres.connection() as connection:
+        await connection.execute(_END_SESSIONS, id, None)
         await connection.execute(_FORGET, id)
+
+
+async def end_others(connection: Any) -> None:
+    """End all works that a killed leader has left: whoever calls this has the lock of the read models now."""
+    await connection.execute(_END_ALL, FoldFailedError.__name__, str(OvertakenError()))
 
 
 @dataclass(frozen=True, slots=True)
 class Board(Generic[J, R]):
-    """A posted work as one machine sees it. `me`: the name under which it takes parts."""
+    """A posted work as one machine sees it. `me`: the name under which it takes parts, if it does."""
 
     postgres: Postgres
     form: Form[J, R]
     id: int
-    me: str
+    me: str = ""
 
-    async def take(self) -> tuple[int, J, int] | None:
-        """Take the largest part that nobody has: its number, the job, and how much of it was folded before."""
-        row = await _row(self.postgres, _TAKE, self.id, self.me)
+    async def take(self, own: Sequence[int]) -> tuple[int, J, int] | None:
+        """Take the largest part that nobody has; `own` are those that one has. Returns its number, the job, and the
+        records of it that were folded before.
+        """
+        row = await self._ask(lambda connection: connection.fetchrow(_TAKE, self.id, self.me, own))
         return None if row is None else (row["part"], self.form.job.validate_json(row["job"]), row["folded"])
 
-    async def has_waiting(self) -> bool:
-        """Whether a part is nobody's."""
-        return bool(await self._value(_WAITING, self.id))
+    async def is_unfinished(self) -> bool:
+        """Whether a part has no result yet."""
+        return bool(await self._ask(lambda connection: connection.fetchval(_IS_UNFINISHED, self.id)))
 
     async def leave(self, part: int, result: R, folded: int) -> None:
-        """Keep the result of one's own part."""
-        async with self.postgres.connection() as connection:
-            text = self.form.result.dump_json(result).decode()
-            await connection.execute(_LEAVE, self.id, part, self.me, text, folded)
+        """Keep the result of one's own part. Raises: PartLostError."""
+        text = self.form.result.dump_json(result).decode()
+        given = (self.id, part, self.me, text, folded)
+        if await self._ask(lambda connection: connection.fetchval(_LEAVE, *given)) is None:
+            raise PartLostError
 
-    async def report(self, folded: dict[int, int]) -> int:
-        """Say how far one's own parts are; returns the number of the leader's signs of life. Raises: WorkGoneError."""
-        beats: int | None = await self._value(_REPORT, self.id, self.me, [*folded], [*folded.values()])
-        if beats is None:
+    async def report(self, folded: Mapping[int, int]) -> None:
+        """Say how far one's own parts are. Raises: WorkGoneError; PartLostError if one of them is another's."""
+        given = (self.id, self.me, [*folded], [*folded.values()])
+        row = await self._ask(lambda connection: connection.fetchrow(_REPORT, *given))
+        if not row["goes_on"]:
             raise WorkGoneError
-        return beats
+        if row["told"] < len(folded):
+            raise PartLostError
 
-    async def lead(self) -> tuple[str | None, str]:
-        """Give a sign of life as the leader; returns the kind and the message of a failure, if there was one.
+    async def check_led(self) -> None:
+        """Raises: WorkGoneError if nobody leads any more."""
+        if not await self._ask(lambda connection: is_held(connection, Lock.READ_MODELS)):
+            raise WorkGoneError
 
-        Raises: WorkGoneError if another has begun to lead.
-        """
-        row = await _row(self.postgres, _LEAD, self.id)
+    async def failure(self) -> tuple[str | None, str]:
+        """The kind and the message of a machine's failure, if there was one. Raises: WorkGoneError."""
+        row = await self._ask(lambda connection: connection.fetchrow(_FAILURE, self.id))
         if row is None:
             raise WorkGoneError
         return row["failure"], row["message"]
 
     async def parts(self) -> list[Part]:
         """How far all parts are, in their order."""
-        async with self.postgres.connection() as connection:
-            return [Part(*row) for row in await connection.fetch(_PARTS, self.id)]
+        return [Part(*row) for row in await self._ask(lambda connection: connection.fetch(_PARTS, self.id))]
 
     async def results(self) -> list[R]:
         """The results of all parts, in their order; all must have one."""
-        async with self.postgres.connection() as connection:
-            return [self.form.result.validate_json(row["result"]) for row in await connection.fetch(_RESULTS, self.id)]
+        rows = await self._ask(lambda connection: connection.fetch(_RESULTS, self.id))
+        return [self.form.result.validate_json(row["result"]) for row in rows]
 
     async def put_back(self, who: str) -> list[int]:
-        """Let others take what this one has not finished; returns these parts."""
+        """Let others take what this one has not finished; returns these parts. It writes nothing more."""
+
+        async def end_and_put_back(connection: Connection) -> list[Any]:
+            await connection.execute(_END_SESSIONS, self.id, who)
+            return await connection.fetch(_PUT_BACK, self.id, who)
+
+        return [row["part"] for row in await self._ask(end_and_put_back)]
+
+    async def fail(self, failure: str, message: str) -> bool:
+        """End the whole work, unless none of one's own parts is open any more; returns whether it ended."""
+        given = (self.id, self.me, failure, message)
+        return await self._ask(lambda connection: connection.fetchval(_FAIL, *given)) is not None
+
+    async def _ask(self, statements: Callable[[Connection], Awaitable[T]]) -> T:
+        for _ in range(TRIES - 1):
+            try:
+                async with self.postgres.connection() as connection:
+                    return await statements(connection)
+            except Passing:
+                await asyncio.sleep(LOOK_SECONDS)
         async with self.postgres.connection() as connection:
-            return [row["part"] for row in await connection.fetch(_PUT_BACK, self.id, who)]
-
-    async def fail(self, failure: str, message: str) -> None:
-        """End the whole work, unless none of one's own parts is open any more."""
-        async with self.postgres.connection() as connection:
-            await connection.execute(_FAIL, self.id, self.me, failure, message)
-
-    async def _value(self, statement: str, *arguments: object) -> Any:
-        async with self.postgres.connection() as connection:
-            return await connection.fetchval(statement, *arguments)
-
-
-async def _row(postgres: Postgres, statement: str, *arguments: object) -> Any:
-    async with postgres.connection() as connection:
-        return await connection.fetchrow(statement, *arguments)
+            return await statements(connection)

@@ -117,7 +117,7 @@ def _serve(line: Connection, work: Work[J, R], servers: Servers, counted: Any, l
     with contextlib.suppress(EOFError):
         while True:
             number, job = line.recv()
-            line.send(_done(work, job, servers, partial(_count, counted, number)))
+            line.send(_done(work, job, servers.for_part(number), partial(_count, counted, number)))
 
 
 def _end_with_parent() -> None:

@@ -14,12 +14,12 @@ from typing import Generic
 
 import structlog
 
-from services.apart.board import Board, Form, Part, WorkGoneError, forget, post
+from services.apart.board import LOOK_SECONDS, Board, Form, Part, WorkGoneError, forget, post
 from services.apart.processes import processes_for, run_apart
 from services.apart.program import program_version
-from services.apart.stint import FAILURES, LOOK_SECONDS, SILENT_SECONDS, Signs, Stint
+from services.apart.stint import FAILURES, SILENT_LOOKS, Signs, Stint
 from services.apart.work import J, Progress, R, Servers, Work
-from services.concurrency import all_or_none
+from services.concurrency import run_together
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster
 from services.postgres import Postgres, PostgresUnreachableError
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 class MachineLostError(Worded, ExpectedFailure):
-    """a machine that folded partitions has given no sign of life for {seconds:.0f} s; nothing that it filled is used"""
+    """{machine} folded partitions and has given no sign of life for {seconds:.0f} s; nothing that it filled is used"""
 
 
 async def fold_apart(
@@ -49,7 +49,7 @@ async def fold_apart(
     """
     servers = Servers(postgres.url, postgres.role, cluster)
     if shared:
-        return await _Sharing(postgres, form, servers).run(work, jobs, min(processes, len(jobs)), progress)
+        return await _Sharing(postgres, form, servers).run(work, jobs, processes, progress)
     return await run_apart(work, servers, jobs, processes_for(jobs, processes), progress)
 
 
@@ -63,31 +63,20 @@ class _Sharing(Generic[J, R]):
 
     async def run(self, work: Work[J, R], jobs: Sequence[J], processes: int, progress: Progress) -> list[R]:
         id = await post(self.postgres, self.form, program_version(), work, jobs)
-        board = Board(self.postgres, self.form, id, "leader")
-        hands = self._work_off(id, work, len(jobs), processes)
+        board = Board(self.postgres, self.form, id)
+        stint = Stint(self.postgres, self.form, id, work, self.servers, len(jobs), processes) if processes else None
         try:
-            async with all_or_none([self._watch(board, progress), hands]) as (watching, working):
-                await asyncio.wait((watching, working), return_when=asyncio.FIRST_COMPLETED)
-                await (working if working.done() else watching)
+            await run_together(self._watch(board, stint, progress), _own(stint))
             return await board.results()
         finally:
             with suppress(PostgresUnreachableError):  # who assists sees that nobody leads
                 await forget(self.postgres, id)
 
-    async def _work_off(self, id: int, work: Work[J, R], jobs: int, processes: int) -> None:
-        """Take parts, also those that are put back later. It ends only by a failure of this machine."""
-        while True:
-            stint = Stint(self.postgres, self.form, id, work, self.servers, jobs, processes)
-            if processes and await stint.board.has_waiting():
-                with suppress(WorkGoneError):  # it failed elsewhere, which `_watch` says
-                    await stint.run(leads=True)
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def _watch(self, board: Board[J, R], progress: Progress) -> None:
+    async def _watch(self, board: Board[J, R], own: Stint[J, R] | None, progress: Progress) -> None:
         """Until all parts are done. Raises: the failure of a machine; MachineLostError, WorkGoneError."""
         told, signs = 0, Signs()
         while True:
-            failure, message = await board.lead()
+            failure, message = await board.failure()
             if failure is not None:
                 raise FAILURES[failure](message)
             parts = await board.parts()
@@ -96,13 +85,22 @@ class _Sharing(Generic[J, R]):
             told = folded
             if all(part.is_done for part in parts):
                 return
-            await self._take_back(board, [part for part in parts if not part.is_done], signs)
+            others = [part for part in parts if not part.is_done and (own is None or part.taken_by != own.me)]
+            await self._take_back(board, others, signs)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _take_back(self, board: Board[J, R], parts: Sequence[Part], signs: Signs) -> None:
         """Let others go on with the parts of whoever is silent. Raises: MachineLostError if they cannot."""
-        silent = [part for part in parts if signs.is_silent((part.part, part.taken_by), part.beats)]
+        silent = [part for part in parts if signs.look((part.part, part.taken_by), part.beats)]
         for who in {part.taken_by for part in silent if part.taken_by is not None}:
             if not self.form.goes_on:
-                raise MachineLostError(seconds=SILENT_SECONDS)
-            log.warning("machine_lost", partitions=await board.put_back(who), note="others go on where it stopped")
+                raise MachineLostError(machine=who, seconds=SILENT_LOOKS * LOOK_SECONDS)
+            parts_back = await board.put_back(who)
+            log.warning("machine_lost", machine=who, parts=parts_back, note="others go on where it stopped")
+
+
+async def _own(stint: Stint[J, R] | None) -> None:
+    """What this machine does itself."""
+    if stint is not None:
+        with suppress(WorkGoneError):  # it failed elsewhere, which the leader reads and says
+            await stint.run(leads=True)

@@ -1,99 +1,115 @@
 """A stint: what the processes of one machine do of a work that several machines do together."""
 
 import asyncio
-import time
+import os
+import platform
 from collections.abc import Hashable
 from typing import Generic
 from uuid import uuid4
 
-from services.apart.board import Board, Form, WorkGoneError
+from services.apart.board import LOOK_SECONDS, Board, Form
+from services.apart.claims import Claim
 from services.apart.crew import Crew
-from services.apart.work import (
-    BrokenFoldError,
-    FoldFailedError,
-    FoldInterruptedError,
-    J,
-    R,
-    Servers,
-    Work,
-)
+from services.apart.work import BrokenFoldError, FoldFailedError, FoldInterruptedError, J, R, Servers, Work
 from services.concurrency import all_or_none
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
+from services.postgres_url import PostgresUrl
+from services.sight.pulse import PULSE
 
-LOOK_SECONDS = 1.0
-#: For how long a machine may give no sign of life. It gives one each second from a process that folds nothing.
-SILENT_SECONDS = 60.0
-
-
+#: For how many looks of the leader, a second apart, a machine may give no sign of life. It gives one each second, from
+#: a process that folds nothing.
+SILENT_LOOKS = 60
 #: How a failure is written down, and raised where the results are waited for.
 FAILURES = {raised.__name__: raised for raised in (FoldFailedError, FoldInterruptedError, BrokenFoldError)}
 
 
 class MachineStoppedError(Worded, ExpectedFailure):
-    """a machine that folded partitions was told to stop; nothing that it filled is used"""
+    """{machine} folded partitions and was told to stop; nothing that it filled is used"""
 
 
 class Signs:
-    """Signs of life, which are counted where they are given, so that no two clocks are compared."""
+    """Signs of life, counted where they are given and looked at elsewhere. Looks are counted, not seconds, so that no
+    two clocks are compared, and who was paused itself finds nobody silent.
+    """
 
     def __init__(self) -> None:
-        self._last: dict[Hashable, tuple[int, float]] = {}
+        #: By giver: the number of signs, and the looks since it last changed.
+        self._seen: dict[Hashable, tuple[int, int]] = {}
 
-    def is_silent(self, whose: Hashable, beats: int) -> bool:
-        """Whether the number of signs has been the same for SILENT_SECONDS."""
-        now = time.monotonic()
-        before, since = self._last.get(whose, (None, now))
-        if before != beats:
-            since = now
-        self._last[whose] = (beats, since)
-        return now - since > SILENT_SECONDS
+    def look(self, whose: Hashable, beats: int) -> bool:
+        """Look at a number of signs; returns whether it has been the same for more than SILENT_LOOKS."""
+        before, looks = self._seen.get(whose, (None, 0))
+        looks = looks + 1 if before == beats else 0
+        self._seen[whose] = (beats, looks)
+        return looks > SILENT_LOOKS
 
 
 class Stint(Generic[J, R]):
-    """Takes parts until none is left, and says each second how far they are. Each stint has a name of its own."""
+    """Takes parts until all are done, whoever did them, and says each second how far they are. Each stint has a name of
+    its own: that of the machine, its process, and a few random digits.
+    """
 
     def __init__(
         self, postgres: Postgres, form: Form[J, R], id: int, work: Work[J, R], servers: Servers, jobs: int, most: int
     ) -> None:
-        self.board = Board(postgres, form, id, uuid4().hex)
-        self._crew = Crew(work, servers, jobs, most)
+        self.me = f"{platform.node()[:30]}/{os.getpid()}/{uuid4().hex[:8]}"
+        self._board = Board(postgres, form, id, self.me)
+        named = PostgresUrl.of(servers.database_url).with_parameter("application_name", self.me)
+        servers = servers._replace(database_url=named, claim=Claim(id, 0, self.me))
+        self._crew = Crew(work, servers, jobs, min(most, jobs))
         #: Its open parts, with the records that were folded of each before.
         self._before: dict[int, int] = {}
-        self._signs = Signs()
+        self._taking = asyncio.Lock()
 
     async def run(self, *, leads: bool) -> None:
-        """Raises: WorkGoneError if the work has ended or failed, or, unless this machine `leads` itself, its leader
-        gives no sign of life; as `Crew.work_off`.
+        """Raises: PartLostError; WorkGoneError if the work has ended or failed, or, unless this machine `leads` itself,
+        nobody leads it any more; as `Crew.work_off`.
         """
         async with all_or_none([self._tell(leads), self._crew.work_off(self)]) as (telling, working):
             await asyncio.wait((telling, working), return_when=asyncio.FIRST_COMPLETED)
             await (working if working.done() else telling)
 
-    async def fail(self, error: Exception) -> None:
-        """End the whole work with an error of this machine, unless all that it took is done or another's."""
+    @property
+    def has_parts(self) -> bool:
+        """Whether it has taken parts that are not done."""
+        return bool(self._before)
+
+    async def fail(self, error: Exception) -> bool:
+        """End the whole work with an error of this machine, unless all that it took is done or another's. Returns
+        whether it ended.
+        """
         raised = type(error).__name__ if type(error).__name__ in FAILURES else FoldFailedError.__name__
-        await self.board.fail(raised, str(error))
+        return await self._board.fail(raised, str(error))
 
     async def give_up(self) -> None:
         """Let others go on with what it took, or end the whole work."""
-        if self.board.form.goes_on:
-            await self.board.put_back(self.board.me)
+        if self._board.form.goes_on:
+            await self._board.put_back(self.me)
         else:
-            await self.fail(MachineStoppedError())
+            await self.fail(MachineStoppedError(machine=self.me))
 
     async def take(self) -> tuple[int, J] | None:
-        """As `Source`."""
-        taken = await self.board.take()
-        if taken is None:
-            return None
-        part, job, before = taken
-        self._before[part] = before
-        return part, job
+        """As `Source`. What others have may be put back, so it waits until all is done."""
+        while (taken := await self._take()) is None:
+            if not await self._board.is_unfinished():
+                return None
+            await asyncio.sleep(LOOK_SECONDS)
+        return taken
+
+    async def _take(self) -> tuple[int, J] | None:
+        # One after the other: what one process is just taking is not known to be this stint's yet.
+        async with self._taking:
+            taken = await self._board.take([*self._before])
+            if taken is None:
+                return None
+            part, job, before = taken
+            self._before[part] = before
+            return part, job
 
     async def leave(self, number: int, result: R) -> None:
-        """As `Source`."""
-        await self.board.leave(number, result, self._folded(number))
+        """As `Source`. Raises: PartLostError."""
+        await self._board.leave(number, result, self._folded(number))
         del self._before[number]
 
     def _folded(self, part: int) -> int:
@@ -101,7 +117,8 @@ class Stint(Generic[J, R]):
 
     async def _tell(self, leads: bool) -> None:
         while True:
-            beats = await self.board.report({part: self._folded(part) for part in self._before})
-            if not leads and self._signs.is_silent(None, beats):
-                raise WorkGoneError
+            PULSE.went_round()
+            if not leads:
+                await self._board.check_led()
+            await self._board.report({part: self._folded(part) for part in self._before})
             await asyncio.sleep(LOOK_SECONDS)

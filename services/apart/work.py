@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
 
+from services.apart.claims import Claim
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka import Cluster
 from services.postgres import Role
@@ -26,11 +27,16 @@ R_contra = TypeVar("R_contra", contravariant=True)
 
 
 class Servers(NamedTuple):
-    """Where a process connects to, and the role that it acts as in Postgres."""
+    """Where a process connects to, the role that it acts as in Postgres, and of a shared work its claim."""
 
     database_url: str
     role: Role | None
     cluster: Cluster
+    claim: Claim | None = None
+
+    def for_part(self, part: int) -> "Servers":
+        """With the claim to this part."""
+        return self if self.claim is None else self._replace(claim=self.claim._replace(part=part))
 
 
 class Work(Protocol[J_contra, R_co]):

@@ -81,9 +81,9 @@ async def audit(
         raise NoSecretError
     async with postgres.alone() as guard, AsyncExitStack() as locks:
         (await read_live(guard)).require_current()
+        generations = await load_generations(guard)
         await lock_schemas(guard)
         locks.push_async_callback(unlock_schemas, guard)
-        generations = await load_generations(guard)
         await Guard(cluster, postgres.connection, generations).check()
         partitions = range(generations.partitions)
         await _quiet(postgres, partitions)

@@ -18,7 +18,7 @@ from services.audit.conservation import unexplained
 from services.audit.history import Range, RangeDigests
 from services.audit.issued_bills import IssuedBill, derive_again, derive_again_from_past, issued_bills
 from services.kafka import Cluster, LogReader
-from services.postgres import Postgres, open_postgres
+from services.postgres import open_postgres
 from services.projection.filling import fold_to, settle_due
 from services.projection.projection import Projection
 from services.projection.schemas import FixedTarget
@@ -100,17 +100,18 @@ class PartitionAudit:
         ):
             await snapshot.execute(f"SET TRANSACTION SNAPSHOT '{self.snapshot}'")
             await use_schema(snapshot, self.schemas.live)
-            return await self._prove(postgres, snapshot, stretch, servers.cluster, progress)
+            target = FixedTarget(postgres, self.schemas.scratch, servers.claim)
+            return await self._prove(target, snapshot, stretch, servers.cluster, progress)
 
     async def _prove(
-        self, postgres: Postgres, snapshot: Any, stretch: Stretch, cluster: Cluster, progress: Progress
+        self, target: FixedTarget, snapshot: Any, stretch: Stretch, cluster: Cluster, progress: Progress
     ) -> PartitionProved:
         ranges = [*stretch.ranges, (stretch.start, stretch.end)]
         history = RangeDigests(ranges)
         #: Counts bills by their difference; None counts those without any.
         told = Counter[str | None]()
         async with LogReader(cluster) as side, LogReader(cluster) as main:
-            projection = Projection(FixedTarget(postgres, self.schemas.scratch), side, self.origins)
+            projection = Projection(target, side, self.origins)
             await projection.load([stretch.partition], catalog_end=stretch.start_catalog)
             before: list[IssuedBill] = []
             async for issued in issued_bills(snapshot, self.schemas.live, stretch.partition, stretch.start):

@@ -33,6 +33,13 @@ class Lock(IntEnum):
 
 _LOCK = "SELECT pg_advisory_lock($1)"
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
+#: A key of 64 bits is shown in two halves.
+_IS_HELD = """
+SELECT EXISTS (
+    SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database AND datname = current_database()
+    WHERE locktype = 'advisory' AND classid = 0 AND objid = $1::bigint::oid AND objsubid = 1 AND granted
+)
+"""
 _UNLOCK = "SELECT pg_advisory_unlock($1)"
 
 
@@ -44,6 +51,11 @@ async def lock(connection: Any, which: Lock) -> None:
 async def try_lock(connection: Any, which: Lock) -> bool:
     """Take the lock if it is free. Returns whether it was taken."""
     return bool(await connection.fetchval(_TRY_LOCK, which))
+
+
+async def is_held(connection: Any, which: Lock) -> bool:
+    """Whether a session of this database has the lock."""
+    return bool(await connection.fetchval(_IS_HELD, which))
 
 
 async def unlock(connection: Any, which: Lock) -> None:

@@ -87,7 +87,7 @@ class Filling:
             LogReader(servers.cluster) as side,
             LogReader(servers.cluster) as main,
         ):
-            projection = Projection(FixedTarget(postgres, self.schema), side, self.origins)
+            projection = Projection(FixedTarget(postgres, self.schema, servers.claim), side, self.origins)
             await projection.load([part.partition])
             await fold_to(projection, main, {part.partition: part.end}, progress=progress)
             await settle_due(projection)

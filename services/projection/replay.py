@@ -85,10 +85,10 @@ async def replay(
         LogReader(cluster) as side,
         LogReader(cluster) as main,
     ):
+        generations = await load_generations(guard)
         await lock_schemas(guard)
         resources.push_async_callback(unlock_schemas, guard)
         _check_wanted(await read_live(guard))
-        generations = await load_generations(guard)
         await Guard(cluster, postgres.connection, generations).check()
         partitions = range(generations.partitions)
         schema = await fresh_schema(postgres)
@@ -100,7 +100,7 @@ async def replay(
             folded += records
             progress(records)
 
-        parts = [PartitionToFold(*end) for end in (await main.end_offsets(EVENTS, partitions)).items()]
+        parts = [PartitionToFold(*end) for end in sorted((await main.end_offsets(EVENTS, partitions)).items())]
         begin(sum(part.records for part in parts))
         filling = Filling(schema, generations.origins)
         await fold_apart(filling, FILLING, parts, postgres, cluster, processes=processes, shared=shared, progress=count)

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from services.apart.board import end_others
+from services.apart.claims import Claim
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres, PostgresUnreachableError
 from services.postgres.locks import Lock, try_lock, unlock
@@ -53,16 +55,20 @@ class Target(Protocol):
 
 
 class FixedTarget:
-    """A schema that no other process writes: for replay and audit."""
+    """A schema of a replay or an audit; nobody else writes the same partitions. With a claim each transaction holds it:
+    then PartLostError is raised once it is another's.
+    """
 
-    def __init__(self, postgres: Postgres, schema: str) -> None:
-        self._postgres = postgres
+    def __init__(self, postgres: Postgres, schema: str, claim: Claim | None = None) -> None:
+        self._postgres, self._claim = postgres, claim
         self.schema = schema
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Any]:
         # A whole partition may be merged and sorted between two statements.
         async with self._postgres.transaction(patient=True) as connection:
+            if self._claim is not None:
+                await self._claim.hold(connection)
             await use_schema(connection, self.schema)
             yield connection
 
@@ -122,13 +128,15 @@ async def lock_schemas(connection: Any) -> None:
     """Keep other processes from working on schemas until `unlock_schemas`, or until the connection, which is not from a
     pool, is lost.
 
-    It waits for a replay that has just swapped and is dropping the old schema. Raises: AlreadyRunningError.
+    It waits for a replay that has just swapped and is dropping the old schema. Works that a killed leader shared are
+    ended. Raises: AlreadyRunningError.
     """
     over = time.monotonic() + PATIENCE_S
     while not await try_lock(connection, Lock.READ_MODELS):
         if time.monotonic() > over:
             raise AlreadyRunningError
         await asyncio.sleep(LOOK_SECONDS)
+    await end_others(connection)
 
 
 async def fresh_schema(postgres: Postgres) -> str:

@@ -23,7 +23,7 @@ SELECT json_build_object(
 """
 _OF_COMMANDS = f"SELECT generation FROM store.generations WHERE part = '{COMMANDS}'"
 #: By what the newest migration has made.
-_IS_MIGRATED = "SELECT to_regclass('store.entities_rules') IS NOT NULL"
+_IS_MIGRATED = "SELECT to_regclass('store.shared_parts') IS NOT NULL"
 
 
 class NotMigratedError(Worded, ExpectedFailure):

@@ -10,7 +10,7 @@ from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster
 
 #: For work that connects to nothing.
-NOWHERE = Servers("", None, Cluster("nowhere:1"))
+NOWHERE = Servers("postgresql://nobody@127.0.0.1:1/none", None, Cluster("nowhere:1"))
 
 
 @dataclass(frozen=True)

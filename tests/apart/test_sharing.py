@@ -14,9 +14,11 @@ from pydantic import TypeAdapter
 from events.facts.usage import RecordMark
 from events.sources import Origins
 from services.apart.assisting import assist
-from services.apart.board import Form, post
+from services.apart.board import Board, Form, WorkGoneError, forget, post
+from services.apart.claims import Claim, PartLostError
 from services.apart.program import program_version
 from services.apart.sharing import MachineLostError, fold_apart
+from services.apart.stint import Signs
 from services.apart.work import FoldFailedError, FoldInterruptedError
 from services.audit.audit import audit
 from services.audit.partition_audit import (
@@ -27,8 +29,11 @@ from services.audit.partition_audit import (
     Schemas,
     Stretch,
 )
+from services.postgres import PostgresUnreachableError, connected
+from services.postgres_url import PostgresUrl
 from services.projection.filling import FILLING, Filling, PartitionToFold
 from services.projection.replay import replay
+from services.projection.schemas import lock_schemas, unlock_schemas
 from services.run.process import environment_of
 from services.run.settings import load_settings
 from tests.apart.jobs import NOWHERE, Fails, Sum, Tripled, Waits
@@ -82,6 +87,13 @@ async def becomes(installation: Installation, statement: str, wanted: Callable[[
 
 
 TAKERS = "SELECT string_agg(DISTINCT taken_by, ' ') FROM store.shared_parts WHERE result IS NULL"
+
+
+async def value(installation: Installation, statement: str) -> Any:
+    async with installation.postgres.connection() as connection:
+        return await connection.fetchval(statement)
+
+
 LEFT = "SELECT count(*) FROM store.shared_work"
 
 
@@ -109,18 +121,35 @@ async def test_another_machine_folds_what_this_one_leads(installation: Installat
     assert (tmp_path / "assist.log").read_text().count('"assisted"') == 2
 
 
+@asynccontextmanager
+async def leading(installation: Installation) -> AsyncIterator[None]:
+    """With the lock of whoever leads."""
+    async with installation.postgres.alone() as guard:
+        await lock_schemas(guard)
+        try:
+            yield
+        finally:
+            await unlock_schemas(guard)
+
+
+async def shared(installation: Installation, form: Form[Any, Any], work: Any, *records: int, processes: int = 0) -> Any:
+    """What comes of a shared work."""
+    async with leading(installation), asyncio.timeout(PATIENCE_S):
+        return await fold_apart(
+            work,
+            form,
+            [Sum(count) for count in records],
+            installation.postgres,
+            installation.cluster,
+            processes=processes,
+            shared=True,
+            progress=lambda _: None,
+        )
+
+
 @pytest.mark.stack
 async def test_this_machine_alone_does_a_shared_work_as_well(installation: Installation) -> None:
-    done = await fold_apart(
-        Tripled(),
-        TRIPLED,
-        [Sum(count) for count in (5, 0, 7, 2)],
-        installation.postgres,
-        installation.cluster,
-        processes=2,
-        shared=True,
-        progress=lambda _: None,
-    )
+    done = await shared(installation, TRIPLED, Tripled(), 5, 0, 7, 2, processes=2)
     assert [records for records, _ in done] == [15, 0, 21, 6]
 
 
@@ -129,7 +158,7 @@ async def test_this_machine_alone_does_a_shared_work_as_well(installation: Insta
 async def test_others_go_on_with_a_replay_where_a_machine_has_stopped(
     installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr("services.apart.stint.SILENT_SECONDS", 2.0)
+    monkeypatch.setattr("services.apart.stint.SILENT_LOOKS", 4)
     before, folders = await everything(installation), (tmp_path / "first", tmp_path / "second")
     for folder in folders:
         folder.mkdir()
@@ -137,9 +166,10 @@ async def test_others_go_on_with_a_replay_where_a_machine_has_stopped(
         work = asyncio.create_task(replay(installation.postgres, installation.cluster, processes=0, shared=True))
         taken_by = await becomes(installation, TAKERS)
         if how == "paused":
-            with standing_still([first.pid]):
-                async with machine(installation, folders[1]):
-                    await becomes(installation, TAKERS, lambda now: now != taken_by)
+            async with machine(installation, folders[1]):
+                with standing_still([first.pid]):
+                    await becomes(installation, TAKERS, lambda now: now is not None and now != taken_by)
+                await asyncio.wait_for(work, PATIENCE_S)
         else:
             await (first.kill() if how == "lost" else first.stop())
         async with machine(installation, folders[1]):
@@ -153,7 +183,7 @@ async def test_others_go_on_with_a_replay_where_a_machine_has_stopped(
 async def test_an_audit_whose_machine_is_lost_says_so(
     installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, words: str
 ) -> None:
-    monkeypatch.setattr("services.apart.stint.SILENT_SECONDS", 2.0)
+    monkeypatch.setattr("services.apart.stint.SILENT_LOOKS", 4)
     async with machine(installation, tmp_path) as other:
         work = asyncio.create_task(audit(installation.postgres, installation.cluster, processes=0, shared=True))
         await becomes(installation, TAKERS)
@@ -181,57 +211,88 @@ async def assisted(installation: Installation) -> AsyncIterator[None]:
 async def test_a_failure_elsewhere_ends_all_in_its_words(
     installation: Installation, passes: bool, expected: type[Exception]
 ) -> None:
-    async with assisted(installation), asyncio.timeout(PATIENCE_S):
+    async with assisted(installation):
         with pytest.raises(expected, match=r"^the log is newer$"):
-            await fold_apart(
-                Fails(passes),
-                FAILS,
-                [Sum(2), Sum(1)],
-                installation.postgres,
-                installation.cluster,
-                processes=0,
-                shared=True,
-                progress=lambda _: None,
-            )
+            await shared(installation, FAILS, Fails(passes), 2, 1)
+    assert await nothing_is_left(installation)
+
+
+async def ended(folder: Path) -> None:
+    """Until processes have begun to wait, and none of them is there any more."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not (begun := [int(path.name) for path in folder.iterdir()]) or any(map(psutil.pid_exists, begun)):
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.stack
+async def test_who_assists_gives_up_when_nobody_leads_any_more(installation: Installation, tmp_path: Path) -> None:
+    async with assisted(installation):
+        async with leading(installation):
+            await post(installation.postgres, WAITS, program_version(), Waits(tmp_path), [Sum(1), Sum(2)])
+            await becomes(installation, TAKERS)
+        await ended(tmp_path)
+        # Whoever leads next finds this machine free, and puts its own work in the place of what was left.
+        assert [records for records, _ in await shared(installation, TRIPLED, Tripled(), 3)] == [9]
     assert await nothing_is_left(installation)
 
 
 @pytest.mark.stack
-async def test_who_assists_gives_up_when_nobody_leads_any_more(
-    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_work_that_a_killed_leader_left_is_ended_by_the_next_one(
+    installation: Installation, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("services.apart.stint.SILENT_SECONDS", 2.0)
     await post(installation.postgres, WAITS, program_version(), Waits(tmp_path), [Sum(1), Sum(2)])
     async with assisted(installation):
-        await becomes(installation, TAKERS)
-        async with asyncio.timeout(PATIENCE_S):
-            while not (at_work := [int(path.name) for path in tmp_path.iterdir()]) or any(
-                map(psutil.pid_exists, at_work)
-            ):
-                await asyncio.sleep(0.05)
-        # Whoever leads next finds this machine free, and puts its own work in the place of what was left.
-        done = await asyncio.wait_for(
-            fold_apart(
-                Tripled(),
-                TRIPLED,
-                [Sum(3)],
-                installation.postgres,
-                installation.cluster,
-                processes=0,
-                shared=True,
-                progress=lambda _: None,
-            ),
-            PATIENCE_S,
-        )
-        assert [records for records, _ in done] == [9]
-    assert await nothing_is_left(installation)
+        await asyncio.sleep(2)
+        assert await value(installation, TAKERS) is None, "nobody leads it"
+        async with leading(installation):  # as a replay that is not shared does, of whichever role
+            await asyncio.sleep(2)
+            assert await value(installation, TAKERS) is None
+    assert "has begun since" in await value(installation, "SELECT message FROM store.shared_work")
+    await forget(installation.postgres)
 
 
 @pytest.mark.stack
 async def test_another_version_does_not_assist(installation: Installation, tmp_path: Path) -> None:
-    await post(installation.postgres, WAITS, "another", Waits(tmp_path), [Sum(1), Sum(2)])
-    async with assisted(installation):
+    async with leading(installation), assisted(installation):
+        await post(installation.postgres, WAITS, "another", Waits(tmp_path), [Sum(1), Sum(2)])
         await asyncio.sleep(3)
-        async with installation.postgres.connection() as connection:
-            assert await connection.fetchval(TAKERS) is None
-            await connection.execute("DELETE FROM store.shared_work")
+        assert await value(installation, TAKERS) is None
+    await forget(installation.postgres)
+
+
+@pytest.mark.stack
+async def test_who_was_given_up_writes_nothing_and_is_in_nobodys_way(installation: Installation) -> None:
+    postgres, jobs = installation.postgres, [Sum(1), Sum(2)]
+    id = await post(postgres, TRIPLED, "any", Tripled(), jobs)
+    first, second = (Board(postgres, TRIPLED, id, name) for name in ("first", "second"))
+    assert await first.take([]) == (1, Sum(2), 0)
+    claim, url = Claim(id, 1, "first"), PostgresUrl.of(postgres.url).with_parameter("application_name", "first")
+    async with connected(url, None) as session:
+        await session.execute("BEGIN")
+        await claim.hold(session)
+        # It stands still from here on; what it says goes on beside it, and its part can be another's all the same.
+        await first.report({1: 1})
+        assert [part.folded for part in await first.parts()] == [0, 1]
+        async with asyncio.timeout(PATIENCE_S):
+            assert await second.put_back("first") == [1]
+            assert await second.take([]) == (1, Sum(2), 1)
+        with pytest.raises(PostgresUnreachableError):
+            await session.fetchval("SELECT 1")
+    async with postgres.transaction() as late:
+        with pytest.raises(PartLostError):
+            await claim.hold(late)
+    for late_word in (first.report({1: 2}), first.leave(1, (6, 1), 2)):
+        with pytest.raises(PartLostError):
+            await late_word
+    assert not await first.fail("FoldFailedError", "it woke up")
+    await second.leave(1, (6, 1), 2)
+    await forget(postgres)
+    with pytest.raises(WorkGoneError):
+        await second.report({})
+
+
+def test_who_looks_rarely_finds_nobody_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.apart.stint.SILENT_LOOKS", 2)
+    signs = Signs()
+    assert [signs.look("a", beats) for beats in (1, 1, 1, 1, 2, 2, 2, 2)] == [*[False] * 3, True, *[False] * 3, True]
+    assert not signs.look("b", 2)

@@ -6,8 +6,6 @@ CREATE TABLE store.shared_work (
     -- The version of the program that leads: only the same one assists.
     program text NOT NULL,
     work text NOT NULL,
-    -- Raised each second by the machine that leads; who assists gives up when it stands still.
-    beats bigint NOT NULL DEFAULT 0,
     -- What ends it: the kind and the message of a machine's failure.
     failure text,
     message text
@@ -23,5 +21,8 @@ CREATE TABLE store.shared_parts (
     folded bigint NOT NULL DEFAULT 0,
     beats bigint NOT NULL DEFAULT 0,
     result text,
-    PRIMARY KEY (work, part)
+    PRIMARY KEY (work, part),
+    -- A key, so that a transaction may hold its claim (FOR KEY SHARE) while `folded` and `beats` are updated, and the
+    -- part is given to nobody else before it ends.
+    UNIQUE (work, part, taken_by)
 );
