@@ -28,7 +28,9 @@ T = TypeVar("T")
 SERVICES = ("relay", "ingest", "projector", "api", "webhooks")
 #: Runs, too, if there is a secret to sign with.
 NOTARY = ("notary",)
-START_SECONDS = 90.0
+#: A process that ends by itself is noticed at once. Ingest reads the directory before it is ready: a minute and a half
+#: of a core with a million accounts.
+START_SECONDS = 600.0
 LOOK_SECONDS = 0.05
 #: Setting of a port -> member of the ready file that has the URL with that port.
 _PORTS = {"TRUEUP_API_PORT": "url", "TRUEUP_SIGHT_PORT": "sight"}
