@@ -22,7 +22,7 @@ from services.readside.loading import load_families
 from services.sight.metrics import LINES
 
 #: Longest wait of draws and lines while records keep coming; without new records they are written sooner.
-LINES_SECONDS = 1.5
+LINES_SECONDS = 0.75
 #: Longest wait of outlooks: they cover weeks, and cost as much as all other later rows if usage comes for days that are
 #: over.
 OUTLOOKS_SECONDS = 30.0
