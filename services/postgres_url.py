@@ -128,12 +128,9 @@ class PostgresUrl(NamedTuple):
 
     def with_password(self, password: str) -> str:
         """The URL with this password."""
-        return self.with_parameter("password", password)
-
-    def with_parameter(self, name: str, value: str) -> str:
-        """The URL with this value of a parameter."""
-        query = urlencode({**self.parameters, name: value}, quote_via=quote)
-        return urlunsplit(urlsplit(self.text)._replace(query=query))
+        parts = urlsplit(self.text)
+        query = urlencode({**self.parameters, "password": password}, quote_via=quote)
+        return urlunsplit(parts._replace(query=query))
 
 
 def redacted(url: str) -> str:

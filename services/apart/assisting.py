@@ -2,20 +2,24 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
-from services.apart.board import LOOK_SECONDS, Form, Posted, WorkGoneError, posted
+from services.apart.board import LOOK_SECONDS, Posted, WorkGoneError, posted
 from services.apart.claims import PartLostError
 from services.apart.program import program_version
 from services.apart.stint import Stint
-from services.apart.work import BrokenFoldError, FoldFailedError, ProcessDiedError, Servers
+from services.apart.work import BrokenFoldError, FoldFailedError, Form, ProcessDiedError, Servers
 from services.concurrency import first_of, unless_set
 from services.postgres import Postgres
 from services.sight.pulse import PULSE
 
 log = structlog.get_logger(__name__)
+
+#: How long somebody who is told to stop tries to say so.
+GIVE_UP_SECONDS = 10.0
 
 
 async def assist(
@@ -26,6 +30,8 @@ async def assist(
 
     What fails here ends its work, and this machine waits for the next one. Raises: PostgresUnreachableError.
     """
+    #: What this process has imported, whatever is installed meanwhile; processes that it starts compare it.
+    program = program_version()
     #: The last work that this machine leaves alone.
     passed = 0
     while not stop.is_set():
@@ -33,7 +39,7 @@ async def assist(
         found = await posted(postgres)
         if found is None or found.id == passed:
             await first_of(LOOK_SECONDS, stop)
-        elif found.program != program_version():
+        elif found.program != program:
             log.warning("other_version_leads", work=found.id, kind=found.kind, note="only the same version may assist")
             passed = found.id
         else:
@@ -58,5 +64,7 @@ async def _assist(
         told.warning("assisting_failed", error=str(error), ends_work=await stint.fail(error))
         return
     if stop.is_set():
-        await stint.give_up()
+        with suppress(TimeoutError):  # then it is missed
+            async with asyncio.timeout(GIVE_UP_SECONDS):
+                await stint.give_up()
     told.info("assisted")

@@ -6,21 +6,21 @@ lost for it.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from pydantic import TypeAdapter
-
 from services.apart.claims import PartLostError
-from services.apart.work import FoldFailedError, J, R, Work
+from services.apart.work import FoldFailedError, Form, J, R, Work
 from services.failures import ExpectedFailure, Passing, Worded
 from services.postgres import Connection, Postgres
 from services.postgres.locks import Lock, is_held
+from services.sight.pulse import PULSE
 
 LOOK_SECONDS = 1.0
-#: How often a statement is tried, a second apart.
-TRIES = 30
+#: For how long a statement is tried, a second apart.
+TRY_SECONDS = 60.0
 T = TypeVar("T")
 
 _POST = "INSERT INTO store.shared_work (kind, program, work) VALUES ($1, $2, $3) RETURNING id"
@@ -30,8 +30,8 @@ SELECT $1, part, records, job FROM unnest($2::integer[], $3::bigint[], $4::text[
 """
 #: Where $1 is null, of all works.
 _FORGET = "DELETE FROM store.shared_work WHERE $1::bigint IS NULL OR id = $1"
-#: Sessions of whoever has parts of the work ($1; null: of any), or of one of them ($2). Somebody who stands still may
-#: be in the middle of a transaction, and hold locks that others wait for.
+#: Sessions that are in a transaction of whoever has parts of the work ($1; null: of any), or of one of them ($2).
+#: Somebody who stands still may hold locks there that others wait for.
 _END_SESSIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pg_has_role(usesysid, 'USAGE') AND application_name IN (
@@ -46,12 +46,17 @@ FROM store.shared_work AS shared
 WHERE failure IS NULL AND EXISTS (SELECT FROM store.shared_parts WHERE work = shared.id AND taken_by IS NULL)
 ORDER BY id DESC LIMIT 1
 """
+#: Whether all parts ($3) that somebody ($2) believes to have are still theirs. Whoever has lost one was given up.
+_ALL_OWN = """
+(SELECT count(*) FROM store.shared_parts WHERE work = $1 AND taken_by = $2 AND part = ANY ($3::integer[]))
+    = cardinality($3::integer[])
+"""
 #: $3: one's own parts. A part that is one's own besides was taken by a statement whose answer was lost.
-_TAKE = """
+_TAKE = f"""
 UPDATE store.shared_parts SET taken_by = $2 WHERE work = $1 AND part = (
     SELECT part FROM store.shared_parts
     WHERE work = $1 AND result IS NULL AND (taken_by IS NULL OR (taken_by = $2 AND part <> ALL ($3::integer[])))
-        AND EXISTS (SELECT FROM store.shared_work WHERE id = $1 AND failure IS NULL)
+        AND EXISTS (SELECT FROM store.shared_work WHERE id = $1 AND failure IS NULL) AND {_ALL_OWN}
     ORDER BY records DESC, part LIMIT 1 FOR UPDATE SKIP LOCKED
 ) RETURNING part, job, folded
 """
@@ -77,30 +82,16 @@ SELECT part, taken_by, folded, beats, result IS NOT NULL AS is_done FROM store.s
 ORDER BY part
 """
 _RESULTS = "SELECT result FROM store.shared_parts WHERE work = $1 ORDER BY part"
+#: A part whose claim a transaction still holds is passed over.
 _PUT_BACK = """
-UPDATE store.shared_parts SET taken_by = NULL WHERE work = $1 AND taken_by = $2 AND result IS NULL RETURNING part
+UPDATE store.shared_parts SET taken_by = NULL WHERE work = $1 AND part IN (
+    SELECT part FROM store.shared_parts WHERE work = $1 AND taken_by = $2 AND result IS NULL FOR UPDATE SKIP LOCKED
+) RETURNING part
 """
-#: A machine whose parts are another's by now fails alone.
-_FAIL = """
-UPDATE store.shared_work SET failure = $3, message = $4 WHERE id = $1 AND failure IS NULL AND EXISTS (
-    SELECT FROM store.shared_parts WHERE work = $1 AND taken_by = $2 AND result IS NULL
-) RETURNING id
+_FAIL = f"""
+UPDATE store.shared_work SET failure = $4, message = $5
+WHERE id = $1 AND failure IS NULL AND cardinality($3::integer[]) > 0 AND {_ALL_OWN} RETURNING id
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Form(Generic[J, R]):
-    """How works of one kind are written down for other machines.
-
-    `goes_on`: whether somebody else can go on with a job where a machine that was lost has stopped. Otherwise the whole
-    work fails.
-    """
-
-    kind: str
-    work: TypeAdapter[Work[J, R]]
-    job: TypeAdapter[J]
-    result: TypeAdapter[R]
-    goes_on: bool
 
 
 class Posted(NamedTuple):
@@ -131,16 +122,16 @@ class OvertakenError(Worded):
     """another replay or audit has begun since"""
 
 
-async def post(postgres: Postgres, form: Form[J, R], program: str, work: Work[J, R], jobs: Sequence[J]) -> int:
-    """Write down a work, in place of those that killed leaders have left; returns its id. Whoever leads holds the lock
-    of the read models.
+async def post(guard: Connection, form: Form[J, R], program: str, work: Work[J, R], jobs: Sequence[J]) -> int:
+    """Write down a work, in place of those that killed leaders have left; returns its id. `guard` is the connection
+    that holds the lock of the read models, so whoever has lost it removes nothing.
     """
     records = [job.records for job in jobs]
     texts = [form.job.dump_json(job).decode() for job in jobs]
-    await forget(postgres)
-    async with postgres.transaction() as connection:
-        id = int(await connection.fetchval(_POST, form.kind, program, form.work.dump_json(work).decode()))
-        await connection.execute(_POST_PARTS, id, range(len(jobs)), records, texts)
+    await forget(guard)
+    async with guard.transaction():
+        id = int(await guard.fetchval(_POST, form.kind, program, form.work.dump_json(work).decode()))
+        await guard.execute(_POST_PARTS, id, range(len(jobs)), records, texts)
     return id
 
 
@@ -151,11 +142,10 @@ async def posted(postgres: Postgres) -> Posted | None:
         return Posted(*row) if row is not None and await is_held(connection, Lock.READ_MODELS) else None
 
 
-async def forget(postgres: Postgres, id: int | None = None) -> None:
+async def forget(connection: Connection, id: int | None = None) -> None:
     """Remove a work, or all. Nobody writes for it any more when this returns."""
-    async with postgres.connection() as connection:
-        await connection.execute(_END_SESSIONS, id, None)
-        await connection.execute(_FORGET, id)
+    await connection.execute(_END_SESSIONS, id, None)
+    await connection.execute(_FORGET, id)
 
 
 async def end_others(connection: Any) -> None:
@@ -221,7 +211,9 @@ class Board(Generic[J, R]):
         return [self.form.result.validate_json(row["result"]) for row in rows]
 
     async def put_back(self, who: str) -> list[int]:
-        """Let others take what this one has not finished; returns these parts. It writes nothing more."""
+        """Let others take what this one has not finished, and for which it writes nothing more; returns these parts. A
+        session that is just ended may still hold one, and one that this user may not end: then call it again.
+        """
 
         async def end_and_put_back(connection: Connection) -> list[Any]:
             await connection.execute(_END_SESSIONS, self.id, who)
@@ -229,17 +221,21 @@ class Board(Generic[J, R]):
 
         return [row["part"] for row in await self._ask(end_and_put_back)]
 
-    async def fail(self, failure: str, message: str) -> bool:
-        """End the whole work, unless none of one's own parts is open any more; returns whether it ended."""
-        given = (self.id, self.me, failure, message)
+    async def fail(self, own: Sequence[int], failure: str, message: str) -> bool:
+        """End the whole work, unless one has no part or has lost one of one's own: whoever was given up fails alone.
+        Returns whether it ended.
+        """
+        given = (self.id, self.me, own, failure, message)
         return await self._ask(lambda connection: connection.fetchval(_FAIL, *given)) is not None
 
     async def _ask(self, statements: Callable[[Connection], Awaitable[T]]) -> T:
-        for _ in range(TRIES - 1):
+        over = time.monotonic() + TRY_SECONDS
+        while True:
             try:
                 async with self.postgres.connection() as connection:
                     return await statements(connection)
-            except Passing:
+            except Passing as error:
+                PULSE.waits(str(error))
+                if time.monotonic() > over:
+                    raise
                 await asyncio.sleep(LOOK_SECONDS)
-        async with self.postgres.connection() as connection:
-            return await statements(connection)

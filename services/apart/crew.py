@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple
 
 import uvloop
 
+from services.apart.program import program_version
 from services.apart.work import (
     BrokenFoldError,
     FoldFailedError,
@@ -27,9 +28,13 @@ from services.apart.work import (
     Work,
 )
 from services.concurrency import cancel_all
-from services.failures import ExpectedFailure, Passing
+from services.failures import ExpectedFailure, Passing, Worded
 from services.garbage import tune_garbage_collection
 from services.run.logs import configure_logs
+
+
+class OtherProgramError(Worded):
+    """another version of the program was installed meanwhile: start this process again"""
 
 
 class Crew(Generic[J, R]):
@@ -64,7 +69,9 @@ class _Worker:
         level = logging.getLevelName(logging.getLogger().getEffectiveLevel())
         self._line, theirs = context.Pipe()
         with theirs:
-            self._process = context.Process(target=_serve, args=(theirs, work, servers, counted, level), daemon=True)
+            self._process = context.Process(
+                target=_serve, args=(theirs, work, servers, counted, level, program_version()), daemon=True
+            )
             self._process.start()
 
     async def work_off(self, source: Source[J, R]) -> None:
@@ -107,7 +114,7 @@ def _result(answer: R | _Failed) -> R:
     return answer
 
 
-def _serve(line: Connection, work: Work[J, R], servers: Servers, counted: Any, log_level: str) -> None:
+def _serve(line: Connection, work: Work[J, R], servers: Servers, counted: Any, log_level: str, program: str) -> None:
     """Runs in the other process: does the jobs from the connection, until that is closed."""
     configure_logs(log_level)
     tune_garbage_collection()
@@ -117,6 +124,9 @@ def _serve(line: Connection, work: Work[J, R], servers: Servers, counted: Any, l
     with contextlib.suppress(EOFError):
         while True:
             number, job = line.recv()
+            if program_version() != program:
+                line.send(_Failed(FoldFailedError, str(OtherProgramError())))
+                continue
             line.send(_done(work, job, servers.for_part(number), partial(_count, counted, number)))
 
 

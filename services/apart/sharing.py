@@ -14,15 +14,16 @@ from typing import Generic
 
 import structlog
 
-from services.apart.board import LOOK_SECONDS, Board, Form, Part, WorkGoneError, forget, post
+from services.apart.board import LOOK_SECONDS, Board, Part, WorkGoneError, forget, post
+from services.apart.claims import PartLostError
 from services.apart.processes import processes_for, run_apart
 from services.apart.program import program_version
 from services.apart.stint import FAILURES, SILENT_LOOKS, Signs, Stint
-from services.apart.work import J, Progress, R, Servers, Work
+from services.apart.work import FoldFailedError, Form, J, Progress, R, Servers, Work
 from services.concurrency import run_together
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster
-from services.postgres import Postgres, PostgresUnreachableError
+from services.postgres import Connection, Postgres, PostgresUnreachableError
 
 log = structlog.get_logger(__name__)
 
@@ -37,19 +38,21 @@ async def fold_apart(
     jobs: Sequence[J],
     postgres: Postgres,
     cluster: Cluster,
+    guard: Connection,
     *,
     processes: int,
     shared: bool,
     progress: Progress,
 ) -> list[R]:
     """The result of each job, in the order of the jobs, by at most `processes` processes of this machine, and of those
-    that assist it if the work is `shared`; then this machine may also have none.
+    that assist it if the work is `shared`; then this machine may also have none. `guard` holds the lock of the read
+    models.
 
     Raises: as `run_apart`, from whichever machine; MachineLostError, WorkGoneError.
     """
     servers = Servers(postgres.url, postgres.role, cluster)
     if shared:
-        return await _Sharing(postgres, form, servers).run(work, jobs, processes, progress)
+        return await _Sharing(postgres, form, servers).run(guard, work, jobs, processes, progress)
     return await run_apart(work, servers, jobs, processes_for(jobs, processes), progress)
 
 
@@ -61,16 +64,19 @@ class _Sharing(Generic[J, R]):
     form: Form[J, R]
     servers: Servers
 
-    async def run(self, work: Work[J, R], jobs: Sequence[J], processes: int, progress: Progress) -> list[R]:
-        id = await post(self.postgres, self.form, program_version(), work, jobs)
+    async def run(
+        self, guard: Connection, work: Work[J, R], jobs: Sequence[J], processes: int, progress: Progress
+    ) -> list[R]:
+        id = await post(guard, self.form, program_version(), work, jobs)
         board = Board(self.postgres, self.form, id)
         stint = Stint(self.postgres, self.form, id, work, self.servers, len(jobs), processes) if processes else None
         try:
-            await run_together(self._watch(board, stint, progress), _own(stint))
+            await run_together(self._watch(board, stint, progress), _own(stint, board))
             return await board.results()
         finally:
             with suppress(PostgresUnreachableError):  # who assists sees that nobody leads
-                await forget(self.postgres, id)
+                async with self.postgres.connection() as connection:
+                    await forget(connection, id)
 
     async def _watch(self, board: Board[J, R], own: Stint[J, R] | None, progress: Progress) -> None:
         """Until all parts are done. Raises: the failure of a machine; MachineLostError, WorkGoneError."""
@@ -79,6 +85,7 @@ class _Sharing(Generic[J, R]):
             failure, message = await board.failure()
             if failure is not None:
                 raise FAILURES[failure](message)
+            await board.check_led()
             parts = await board.parts()
             folded = sum(part.folded for part in parts)
             progress(folded - told)
@@ -95,12 +102,17 @@ class _Sharing(Generic[J, R]):
         for who in {part.taken_by for part in silent if part.taken_by is not None}:
             if not self.form.goes_on:
                 raise MachineLostError(machine=who, seconds=SILENT_LOOKS * LOOK_SECONDS)
-            parts_back = await board.put_back(who)
-            log.warning("machine_lost", machine=who, parts=parts_back, note="others go on where it stopped")
+            if parts_back := await board.put_back(who):
+                log.warning("machine_lost", machine=who, parts=parts_back, note="others go on where it stopped")
 
 
-async def _own(stint: Stint[J, R] | None) -> None:
-    """What this machine does itself."""
+async def _own(stint: Stint[J, R] | None, board: Board[J, R]) -> None:
+    """What this machine does itself. If the work has failed elsewhere, that is what is to be said."""
     if stint is not None:
-        with suppress(WorkGoneError):  # it failed elsewhere, which the leader reads and says
+        try:
             await stint.run(leads=True)
+        except (WorkGoneError, PartLostError, FoldFailedError):
+            failure, message = await board.failure()
+            if failure is None:
+                raise
+            raise FAILURES[failure](message) from None

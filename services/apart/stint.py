@@ -7,19 +7,19 @@ from collections.abc import Hashable
 from typing import Generic
 from uuid import uuid4
 
-from services.apart.board import LOOK_SECONDS, Board, Form
+from services.apart.board import LOOK_SECONDS, Board
 from services.apart.claims import Claim
 from services.apart.crew import Crew
-from services.apart.work import BrokenFoldError, FoldFailedError, FoldInterruptedError, J, R, Servers, Work
+from services.apart.work import BrokenFoldError, FoldFailedError, FoldInterruptedError, Form, J, R, Servers, Work
 from services.concurrency import all_or_none
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
-from services.postgres_url import PostgresUrl
 from services.sight.pulse import PULSE
 
 #: For how many looks of the leader, a second apart, a machine may give no sign of life. It gives one each second, from
 #: a process that folds nothing.
-SILENT_LOOKS = 60
+#: Less than a statement may take: so who waits for a lock of the one that stands still gets it in time.
+SILENT_LOOKS = 30
 #: How a failure is written down, and raised where the results are waited for.
 FAILURES = {raised.__name__: raised for raised in (FoldFailedError, FoldInterruptedError, BrokenFoldError)}
 
@@ -55,9 +55,7 @@ class Stint(Generic[J, R]):
     ) -> None:
         self.me = f"{platform.node()[:30]}/{os.getpid()}/{uuid4().hex[:8]}"
         self._board = Board(postgres, form, id, self.me)
-        named = PostgresUrl.of(servers.database_url).with_parameter("application_name", self.me)
-        servers = servers._replace(database_url=named, claim=Claim(id, 0, self.me))
-        self._crew = Crew(work, servers, jobs, min(most, jobs))
+        self._crew = Crew(work, servers._replace(claim=Claim(id, 0, self.me)), jobs, min(most, jobs))
         #: Its open parts, with the records that were folded of each before.
         self._before: dict[int, int] = {}
         self._taking = asyncio.Lock()
@@ -80,14 +78,17 @@ class Stint(Generic[J, R]):
         whether it ended.
         """
         raised = type(error).__name__ if type(error).__name__ in FAILURES else FoldFailedError.__name__
-        return await self._board.fail(raised, str(error))
+        return await self._board.fail([*self._before], raised, str(error))
 
     async def give_up(self) -> None:
         """Let others go on with what it took, or end the whole work."""
-        if self._board.form.goes_on:
-            await self._board.put_back(self.me)
-        else:
+        if not self._board.form.goes_on:
             await self.fail(MachineStoppedError(machine=self.me))
+            return
+        left = set(self._before)
+        while left:
+            left -= set(await self._board.put_back(self.me))
+            await asyncio.sleep(LOOK_SECONDS / 10 if left else 0)
 
     async def take(self) -> tuple[int, J] | None:
         """As `Source`. What others have may be put back, so it waits until all is done."""

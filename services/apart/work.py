@@ -1,7 +1,10 @@
 """What is done apart: a work, its jobs, where processes take them from, and how it fails."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from pydantic import TypeAdapter
 
 from services.apart.claims import Claim
 from services.failures import ExpectedFailure, Passing, Worded
@@ -57,6 +60,21 @@ class Source(Protocol[J_co, R_contra]):
     async def leave(self, number: int, result: R_contra) -> None:
         """Keep the result of a job."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[J, R]):
+    """How works of one kind are written down for other machines.
+
+    `goes_on`: whether somebody else can go on with a job where a machine that was lost has stopped. Otherwise the whole
+    work fails.
+    """
+
+    kind: str
+    work: TypeAdapter[Work[J, R]]
+    job: TypeAdapter[J]
+    result: TypeAdapter[R]
+    goes_on: bool
 
 
 class ProcessDiedError(Worded, ExpectedFailure):

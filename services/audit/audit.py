@@ -30,7 +30,7 @@ from services.audit.report import Report
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster
-from services.postgres import Postgres
+from services.postgres import Connection, Postgres
 from services.projection.schemas import drop_when_unused, fresh_schema, lock_schemas, unlock_schemas
 from services.readside.live import read_live, use_schema
 from services.readside.loading import read_positions
@@ -93,7 +93,7 @@ async def audit(
                 raise StillDueError(still)
             schemas = Schemas(live, await fresh_schema(postgres))
             try:
-                run = _Run(postgres, cluster, generations, schemas, snapshot, seal, processes, shared)
+                run = _Run(postgres, cluster, generations, schemas, guard, snapshot, seal, processes, shared)
                 report, checkpoint = await run.audit(from_checkpoint, begin, progress)
                 if seal is None or checkpoint is None:
                     return report
@@ -133,12 +133,13 @@ async def _quiet(postgres: Postgres, partitions: range) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One audit: a snapshot of the live schema, and a scratch schema to compare it with."""
+    """One audit: a snapshot of the live schema, and a scratch schema to compare it with. `guard` holds the lock."""
 
     postgres: Postgres
     cluster: Cluster
     generations: Generations
     schemas: Schemas
+    guard: Connection
     snapshot: Any
     seal: Seal | None
     processes: int
@@ -197,6 +198,7 @@ class _Run:
             stretches,
             self.postgres,
             self.cluster,
+            self.guard,
             processes=self.processes,
             shared=self.shared,
             progress=progress,

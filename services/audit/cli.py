@@ -13,9 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from services.apart.assisting import assist as run_assist
-from services.apart.board import Form
 from services.apart.processes import cores
-from services.apart.work import Servers
+from services.apart.work import Form, Servers
 from services.audit.audit import audit as run_audit
 from services.audit.checkpoint import Seal
 from services.audit.partition_audit import PARTITION_AUDIT

@@ -12,8 +12,7 @@ from pydantic import TypeAdapter
 
 from events.facts.usage import RecordMark
 from events.sources import Origins
-from services.apart.board import Form
-from services.apart.work import Progress, Servers
+from services.apart.work import Form, Progress, Servers
 from services.audit.conservation import unexplained
 from services.audit.history import Range, RangeDigests
 from services.audit.issued_bills import IssuedBill, derive_again, derive_again_from_past, issued_bills
@@ -100,6 +99,8 @@ class PartitionAudit:
         ):
             await snapshot.execute(f"SET TRANSACTION SNAPSHOT '{self.snapshot}'")
             await use_schema(snapshot, self.schemas.live)
+            if servers.claim is not None:
+                await servers.claim.name(snapshot)
             target = FixedTarget(postgres, self.schemas.scratch, servers.claim)
             return await self._prove(target, snapshot, stretch, servers.cluster, progress)
 

@@ -7,8 +7,8 @@ They are set by statements, since a pooler may refuse them as parameters of the 
 from typing import Any
 
 #: A transaction in which nothing was asked for so long is ended. Nothing of ours computes that long between two
-#: statements, except what is patient: audits and replays in schemas of their own, which lock nothing that others wait
-#: for.
+#: statements, except what is patient: audits and replays in schemas of their own. Machines that fill one together may
+#: wait for each other, so the session of one that stands still is ended (services/apart/).
 IDLE_IN_TRANSACTION_SECONDS = 60
 #: The same for a session outside of any transaction that holds a lock and asks all the time.
 IDLE_SESSION_SECONDS = 120

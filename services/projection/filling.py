@@ -7,8 +7,7 @@ from pydantic import TypeAdapter
 
 from events.sources import Origins
 from events.topics import EVENTS
-from services.apart.board import Form
-from services.apart.work import Progress, Servers
+from services.apart.work import Form, Progress, Servers
 from services.failures import ExpectedFailure, Worded
 from services.kafka import FetchedRecord, LogReader, Polled
 from services.postgres import open_postgres

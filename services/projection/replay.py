@@ -103,7 +103,9 @@ async def replay(
         parts = [PartitionToFold(*end) for end in sorted((await main.end_offsets(EVENTS, partitions)).items())]
         begin(sum(part.records for part in parts))
         filling = Filling(schema, generations.origins)
-        await fold_apart(filling, FILLING, parts, postgres, cluster, processes=processes, shared=shared, progress=count)
+        await fold_apart(
+            filling, FILLING, parts, postgres, cluster, guard, processes=processes, shared=shared, progress=count
+        )
         # Taking the leases stops the processes that filled the partitions from writing any more.
         projection = Projection(FixedTarget(postgres, schema), side, generations.origins)
         await projection.load(partitions)

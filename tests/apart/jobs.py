@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.apart.claims import PartLostError
 from services.apart.work import Progress, Servers
 from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster
@@ -51,3 +52,12 @@ class Waits:
     async def run(self, job: Sum, servers: Servers, progress: Progress) -> None:
         (self.folder / str(os.getpid())).touch()
         await asyncio.sleep(3600)
+
+
+@dataclass(frozen=True)
+class Loses:
+    """Work that says after a while that its part is another's."""
+
+    async def run(self, job: Sum, servers: Servers, progress: Progress) -> None:
+        await asyncio.sleep(0.3)
+        raise PartLostError

@@ -60,8 +60,8 @@ GRANT SELECT, INSERT, UPDATE ON store.refused_positions TO trueup_ingest;
 
 -- The name of the live schema, which a projector changes when it replaces the read models.
 GRANT UPDATE (name) ON store.live_schema TO trueup_projector;
--- It ends works that a killed replay or audit has shared with other machines.
-GRANT SELECT (failure), UPDATE (failure, message) ON store.shared_work TO trueup_projector;
+-- Works that replays and audits share with other machines; a projector that replays ends what a killed one has left.
+GRANT SELECT, INSERT, UPDATE, DELETE ON store.shared_work, store.shared_parts TO trueup_projector;
 
 -- The relay reads events; it puts the parts of a divided bill together for the bill's lines.
 GRANT SELECT ON store.events TO trueup_relay;
