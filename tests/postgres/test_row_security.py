@@ -24,6 +24,7 @@ SHARED = {
 CLOSED = {
     *("store.migrations", "store.relay", "store.marks", "store.acknowledged", "store.refused_positions"),
     *("store.token_secrets", "store.spent_links", "store.passes", "store.checkpoints", "rm_1.foreign_records"),
+    *("store.shared_work", "store.shared_parts"),
 }
 _SECURED = """
 SELECT relrowsecurity AND EXISTS (
