@@ -104,6 +104,8 @@ class _Sharing(Generic[J, R]):
                 raise MachineLostError(machine=who, seconds=SILENT_LOOKS * LOOK_SECONDS)
             if parts_back := await board.put_back(who):
                 log.warning("machine_lost", machine=who, parts=parts_back, note="others go on where it stopped")
+            else:
+                log.warning("machine_stands_still", machine=who, note="a transaction of it has not ended yet")
 
 
 async def _own(stint: Stint[J, R] | None, board: Board[J, R]) -> None:

@@ -17,8 +17,8 @@ from services.postgres import Postgres
 from services.sight.pulse import PULSE
 
 #: For how many looks of the leader, a second apart, a machine may give no sign of life. It gives one each second, from
-#: a process that folds nothing.
-#: Less than a statement may take: so who waits for a lock of the one that stands still gets it in time.
+#: a process that folds nothing. It is less than a statement may take, so that whoever waits for a lock of the one that
+#: stands still gets it in time.
 SILENT_LOOKS = 30
 #: How a failure is written down, and raised where the results are waited for.
 FAILURES = {raised.__name__: raised for raised in (FoldFailedError, FoldInterruptedError, BrokenFoldError)}
